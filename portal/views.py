@@ -1,0 +1,45 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import views as auth_views
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template import loader
+
+from portal import demo
+from portal.forms import SignInForm
+
+TOO_MANY_REQUESTS = 429
+
+
+class SignIn(auth_views.LoginView):
+    template_name = "registration/signin.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        people = [person for person in demo.people() if person.story] if settings.PORTICO_DEMO else []
+        return {**super().get_context_data(**kwargs), "demo_people": people, "demo_password": demo.PASSWORD}
+
+
+sign_in = SignIn.as_view()
+sign_out = auth_views.LogoutView.as_view()  # POST only
+
+
+def locked(request: HttpRequest, _credentials: dict[str, Any] | None = None, *_args: Any) -> HttpResponse:
+    """The answer to too many wrong passwords (named in settings for django-axes)."""
+    context = {
+        "status": TOO_MANY_REQUESTS,
+        "heading": "Too many wrong passwords",
+        "message": "This account cannot be used from here for 15 minutes. Somebody may be guessing its password.",
+    }
+    return render(request, "portal/locked.html", context, status=TOO_MANY_REQUESTS)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The page of a defect. It asks neither database nor context processors, which may be what is broken."""
+    return HttpResponse(loader.render_to_string("500.html", {"request": request}), status=500)
