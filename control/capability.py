@@ -1,0 +1,120 @@
+"""How a feature plugs into the spine: a Capability says what it would do and does it; the spine does the rest.
+
+A capability never writes decisions, approvals, audit rows of the spine or job states. Apps register theirs in
+`AppConfig.ready()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from control.subjects import Subject
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from control.execution import Execution
+    from control.models import Approval, Intent, User
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A wish before it is an intent. `parameters` are plain JSON data, validated by the capability."""
+
+    capability: str
+    actor: User
+    subject: Subject
+    environment: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What the rules are asked: a role for a time (access), or the capability itself (everything else)."""
+
+    capability: str
+    role: str = ""
+    duration: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that will be different. `sign` is + (made), - (taken away) or ~ (changed)."""
+
+    sign: str
+    where: str  # "PostgreSQL payments-logs"
+    what: str  # "maya_okafor joins payments_logs_reader"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What execution would do, in words and as data; approvers see exactly this and its digest is approved."""
+
+    title: str  # "Production logs of payments"
+    summary: str  # "Maya Okafor may read application logs for 4 h."
+    changes: tuple[Change, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()  # label, value: the title block of the inbox
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Capability(Protocol):
+    name: str  # "access.grant"
+    noun: str  # "access", used in sentences and lists
+
+    def validate(self, draft: Draft) -> Mapping[str, Any]:
+        """The cleaned parameters. Raises `control.errors.InvalidParameters` with a message per field."""
+
+    def ask(self, draft: Draft) -> Ask:
+        """What to ask the rules for these (cleaned) parameters."""
+
+    def plan(self, draft: Draft) -> Plan: ...
+
+    def narrow(self, intent: Intent, narrowed: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Parameters after an approver made them smaller. Raises `InvalidParameters` if that is not smaller."""
+
+    def on_submitted(self, intent: Intent) -> None:
+        """Within the submitting transaction: rows that belong to the intent (a Run and its steps)."""
+
+    def on_approved(self, intent: Intent) -> None:
+        """Within the approving transaction, before any worker: what must hold at once (the grant)."""
+
+    def execute(self, intent: Intent, execution: Execution) -> Mapping[str, Any]:
+        """In a worker, perhaps again after one died: every effect once. Returns the outcome.
+
+        Raises `control.errors.ExecutionFailed` with words for people, or `Cancelled`.
+        """
+
+    def url(self, intent: Intent) -> str:
+        """The page that shows this intent."""
+
+    def inbox_facts(self, intent: Intent, approver: User) -> Mapping[str, Any]:
+        """Extra context of the pane: `warnings` [(mark, sentence)], `history` (a sentence), `as_asked` (a label),
+        `narrow_choices` [(label, {parameter: value})]."""
+
+    def on_answer(self, intent: Intent, approval: Approval) -> None:
+        """Within the answering transaction, after an approval or rejection was written."""
+
+
+class Registry:
+    def __init__(self) -> None:
+        self._capabilities: dict[str, Capability] = {}
+
+    def register(self, capability: Capability) -> None:
+        self._capabilities[capability.name] = capability
+
+    def get(self, name: str) -> Capability:
+        return self._capabilities[name]
+
+    def names(self) -> list[str]:
+        return sorted(self._capabilities)
+
+    def url_of(self, intent: Intent) -> str:
+        capability = self._capabilities.get(intent.capability)
+        return capability.url(intent) if capability else ""
+
+
+registry = Registry()
+register: Callable[[Capability], None] = registry.register

@@ -1,0 +1,25 @@
+"""The number beside Inbox, on every page."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from control.models import Intent, User
+
+COUNT_LIMIT = 100  # nobody reads a larger number, and counting must stay cheap
+
+
+def inbox_count(request: HttpRequest) -> dict[str, Any]:
+    """`inbox_count`: requests that wait for this person, at most 100; counted only if the page shows it."""
+    user = getattr(request, "user", None)
+    if not isinstance(user, User) or not user.is_authenticated:
+        return {"inbox_count": 0}
+    return {"inbox_count": SimpleLazyObject(partial(count_for, user))}
+
+
+def count_for(user: User) -> int:
+    return Intent.objects.waiting_for(user)[:COUNT_LIMIT].count()

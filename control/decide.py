@@ -1,0 +1,235 @@
+"""What the rules say to a wish: allowed, refused, or who must agree; always with the reasons in words.
+
+Default is no. A DenyRule beats everything. Each AccessRule is decided for itself; of those that match, the
+least demanding one that somebody can act on counts. An error refuses. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from control import policy as policies
+from control.capability import Ask
+from control.deciders import Named, People, named_by, read_people
+from control.durations import compact_duration
+from control.matching import Check, Match, Question, Requester, bindings_of, denial_of, matches_of
+from control.models import Decision, PolicyRevision, User
+from control.policy_documents import PolicySet, Role
+from control.subjects import Subject
+from control.verdict_words import allowed_words, needs_words, nobody_words, refusal_words
+
+ACCESS = "access.grant"  # the capability that roles are asked for through
+log = logging.getLogger(__name__)
+_DENY = Decision.Verdict.DENY.value
+_NO_RULES = "No rules are in force, so nothing is allowed. Ask the platform team."
+_CLOSED = "This account is closed, so it can ask for nothing."
+_BROKEN = "The rules could not be read, so nothing is allowed. Tell the platform team."
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`approvers` can decide today; `approver_groups` and `approver_users` are whom the rule names."""
+
+    verdict: str
+    message: str
+    rule: str = ""
+    policy: PolicyRevision | None = None
+    checks: tuple[Check, ...] = ()
+    approver_groups: tuple[str, ...] = ()
+    approver_users: tuple[str, ...] = ()
+    approvals_needed: int = 0
+    approvers: tuple[User, ...] = ()
+    max_duration: timedelta | None = None
+    default_duration: timedelta | None = None
+    standing: bool = False  # refused because it is held already
+
+    @property
+    def is_allowed(self) -> bool:
+        return self.verdict == Decision.Verdict.ALLOW
+
+    @property
+    def is_refused(self) -> bool:
+        return self.verdict == _DENY
+
+    @property
+    def failed_about(self) -> str:
+        """What the first condition that is not met is about; empty when all are."""
+        return next((check.about for check in self.checks if check.ok is False), "")
+
+    def as_data(self) -> dict[str, Any]:
+        return {
+            "verdict": self.verdict,
+            "rule": self.rule,
+            "policy": self.policy.digest if self.policy else "",
+            "message": self.message,
+            "checks": [
+                {"ok": check.ok, "words": check.words, "others": check.others} for check in self.checks
+            ],
+            "approver_groups": list(self.approver_groups),
+            "approver_users": list(self.approver_users),
+            "approvals_needed": self.approvals_needed,
+            "approvers": [
+                {"id": user.pk, "ref": user.entity_ref, "name": user.label} for user in self.approvers
+            ],
+            "max_duration": compact_duration(self.max_duration) if self.max_duration else "",
+            "default_duration": compact_duration(self.default_duration) if self.default_duration else "",
+        }
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One of several questions about the same person and entity."""
+
+    ask: Ask
+    environment: str = ""
+
+
+def decide(
+    *, actor: User, subject: Subject, ask: Ask, environment: str = "", policy: PolicyRevision | None = None
+) -> Verdict:
+    """The verdict on one wish under the rules in force, or under `policy`."""
+    return decide_all(actor=actor, subject=subject, asked=[Asked(ask, environment)], policy=policy)[0]
+
+
+def decide_all(
+    *, actor: User, subject: Subject, asked: Sequence[Asked], policy: PolicyRevision | None = None
+) -> list[Verdict]:
+    """As `decide` for each of `asked`, with the same number of queries as for one."""
+    revision = policy or policies.in_force()
+    if revision is None:
+        return [Verdict(_DENY, "No rules are in force, so nothing is allowed. Ask the platform team.")] * len(
+            asked
+        )
+    if not actor.is_active:
+        return [Verdict(_DENY, "This account is closed, so it can ask for nothing.", policy=revision)] * len(
+            asked
+        )
+    try:
+        return _Court(revision, actor, subject).judge(asked)
+    except Exception:  # the edge of the rules: whatever went wrong, nothing is allowed by it
+        log.exception("rules of revision %s could not be applied", revision.pk)
+        return [Verdict(_DENY, _BROKEN, policy=revision)] * len(asked)
+
+
+def requester_of(user: User) -> Requester:
+    """One query."""
+    groups = frozenset(user.groups.values_list("name", flat=True))
+    return Requester(user.label, user.entity_ref or "", groups)
+
+
+def standing(
+    user: User, subject: Subject, environment: str, policy: PolicyRevision | None = None
+) -> tuple[Role, ...]:
+    """Roles that bindings give `user` there without asking, those taken away by a DenyRule left out."""
+    revision = policy or policies.in_force()
+    if revision is None or not user.is_active:
+        return ()
+    found = policies.parsed(revision)
+    return standing_of(found, requester_of(user), subject, environment)
+
+
+def standing_of(
+    found: PolicySet,
+    requester: Requester,
+    subject: Subject,
+    environment: str,
+    capability: str = "access.grant",
+) -> tuple[Role, ...]:
+    """The pure part of `standing`."""
+    every = Question(requester, subject, Ask(capability), environment)
+    names = dict.fromkeys(binding.role for binding in bindings_of(found, every))
+    held = [name for name in names if not is_denied(found, requester, subject, name, environment)]
+    return tuple(found.roles[name] for name in held)
+
+
+def is_denied(found: PolicySet, requester: Requester, subject: Subject, role: str, environment: str) -> bool:
+    """Whether a DenyRule takes this role away, however it was come by."""
+    return denial_of(found, Question(requester, subject, Ask(ACCESS, role), environment)) is not None
+
+
+@dataclass
+class _Court:
+    """One person, one subject, one rule set: asked as often as needed, people read once."""
+
+    revision: PolicyRevision
+    actor: User
+    subject: Subject
+    found: PolicySet = field(init=False)
+
+    def judge(self, asked: Sequence[Asked]) -> list[Verdict]:
+        self.found = policies.parsed(self.revision)
+        requester = requester_of(self.actor)
+        questions = [Question(requester, self.subject, one.ask, one.environment) for one in asked]
+        matches = [matches_of(self.found, question) for question in questions]
+        people = read_people(self.actor, [self._named(match) for many in matches for match in many])
+        return [self._one(question, many, people) for question, many in zip(questions, matches, strict=True)]
+
+    def _named(self, match: Match) -> Named:
+        return named_by(match.rule, self.subject)
+
+    def _one(self, question: Question, matches: list[Match], people: People) -> Verdict:
+        if denial := denial_of(self.found, question):
+            check = Check.plain(False, f"{denial.name} forbids it", "who")
+            return Verdict(_DENY, denial.message, denial.name, self.revision, (check,))
+        if question.ask.role and (bindings := bindings_of(self.found, question)):
+            check = Check.plain(None, f"{bindings[0].name} gives it without asking", "standing")
+            message = "You hold this already, standing."
+            return Verdict(_DENY, message, bindings[0].name, self.revision, (check,), standing=True)
+        holding = sorted((match for match in matches if match.holds), key=_demand)
+        if not holding:
+            return self._nearest(question, matches)
+        verdicts = (self._by(match, question, people) for match in holding)
+        first = next(verdicts)
+        return next((verdict for verdict in (first, *verdicts) if not verdict.is_refused), first)
+
+    def _nearest(self, question: Question, matches: list[Match]) -> Verdict:
+        if not matches:
+            what = question.ask.role or question.ask.capability
+            words = f"No rule offers {what}. Ask the platform team if you need it."
+            return Verdict(_DENY, words, policy=self.revision)
+        nearest = max(matches, key=lambda match: match.nearness)
+        return self._verdict(_DENY, refusal_words(nearest, question), nearest)
+
+    def _by(self, match: Match, question: Question, people: People) -> Verdict:
+        """What one matching rule says, nobody else's conditions mixed in."""
+        approval, named = match.rule.approval, self._named(match)
+        if approval.count == 0:
+            return self._verdict("allow", allowed_words(question.ask), match)
+        eligible = people.eligible(named)
+        if len(eligible) < approval.count:
+            short = f"{_number(len(eligible))} can decide, {approval.count} must"
+            words = nobody_words(approval.count, named, people, self.subject)
+            verdict = self._verdict(_DENY, words, match)
+            return replace(verdict, checks=(*match.checks, Check.plain(False, short, "approvers")))
+        return replace(
+            self._verdict("needs_approval", needs_words(approval, self.subject, people, question.ask), match),
+            approver_groups=named.groups,
+            approver_users=named.users,
+            approvals_needed=approval.count,
+            approvers=eligible,
+        )
+
+    def _verdict(self, verdict: str, message: str, match: Match) -> Verdict:
+        return Verdict(
+            verdict,
+            message,
+            rule=match.rule.name,
+            policy=self.revision,
+            checks=match.checks,
+            max_duration=match.rule.max_duration,
+            default_duration=match.rule.default_duration,
+        )
+
+
+def _demand(match: Match) -> tuple[int, float, str]:
+    """Fewer approvals first, then the longer limit; the name makes it certain."""
+    longest = match.rule.max_duration or timedelta(0)
+    return match.rule.approval.count, -longest.total_seconds(), match.rule.name
+
+
+def _number(count: int) -> str:
+    return "nobody" if count == 0 else "1 person" if count == 1 else f"{count} people"

@@ -1,0 +1,112 @@
+"""What the inbox shows: three lists, and one request with all that its decider needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+
+from control import people, subjects
+from control.capability import registry
+from control.models import Approval, Decision, Intent, State, User
+
+PAGE_SIZE = 25
+APPROVERS_SHOWN = 8
+TABS = ("waiting", "mine", "decided")
+
+
+def of_tab(tab: str, user: User) -> QuerySet[Intent]:
+    """The requests of one tab, the most urgent or newest first."""
+    intents = Intent.objects.select_related("requested_by", "requested_by__acts_for")
+    if tab == "mine":
+        return intents.involving(user).filter(state=State.AWAITING_APPROVAL).order_by("-requested_at")
+    if tab == "decided":
+        answered = Approval.objects.filter(intent=OuterRef("pk"), by=user)
+        return (
+            intents.asked_of(user)
+            .filter(Exists(answered) | ~Q(state=State.AWAITING_APPROVAL))
+            .order_by("-decided_at")
+        )
+    return intents.waiting_for(user).order_by("requested_at")
+
+
+def counts(user: User) -> dict[str, int]:
+    """How many wait for this person and how many of theirs wait for others; not more than 100 are counted."""
+    return {tab: of_tab(tab, user).order_by()[:100].count() for tab in ("waiting", "mine")}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether this person may answer, and if not, why."""
+
+    can_answer: bool
+    why_not: str = ""
+
+
+def standing_of(intent: Intent, user: User) -> Standing:
+    if intent.state != State.AWAITING_APPROVAL:
+        return Standing(False)
+    if people.same_person(user, intent.requested_by):
+        return Standing(False, "You asked for this yourself, so somebody else must decide.")
+    if not Intent.objects.waiting_for(user).filter(pk=intent.pk).exists():
+        return Standing(False, "You are not among those who decide this, or have answered already.")
+    return Standing(True)
+
+
+def pane(intent: Intent, user: User) -> dict[str, Any]:
+    """Context of the decision pane. The number of queries does not depend on the request."""
+    capability = registry.get(intent.capability)
+    decision = intent.decisions.select_related("policy").latest("id")
+    facts = capability.inbox_facts(intent, user)
+    approvals = list(intent.approvals.select_related("by").order_by("id"))
+    return {
+        "intent": intent,
+        "capability": capability,
+        "decision": decision,
+        "subject": subjects.resolve(intent.subject_ref),
+        "plan": intent.plan,
+        "warnings": facts.get("warnings", ()),
+        "history": facts.get("history", ""),
+        "narrow_choices": [_choice(label, change) for label, change in facts.get("narrow_choices", ())],
+        "as_asked": facts.get("as_asked", ""),
+        "approvals": approvals,
+        "given": sum(answer.answer == Approval.Answer.APPROVED for answer in approvals),
+        "approvers": list(eligible(intent)[:APPROVERS_SHOWN]),
+        "requester_groups": list(intent.requested_by.groups.order_by("name")[:5]),
+        "standing": standing_of(intent, user),
+        "needs_approval": decision.verdict == Decision.Verdict.NEEDS_APPROVAL,
+    }
+
+
+def _choice(label: str, change: Mapping[str, str]) -> tuple[str, str]:
+    """Label, and the `parameter=value` that the form posts."""
+    ((name, value),) = change.items()
+    return label, f"{name}={value}"
+
+
+def eligible(intent: Intent) -> QuerySet[User]:
+    """Active people among the approvers who are not the requester; agents never are."""
+    asked = Q(groups__in=intent.approvers.filter(group__isnull=False).values("group")) | Q(
+        pk__in=intent.approvers.filter(user__isnull=False).values("user")
+    )
+    requester = intent.requested_by
+    return (
+        User.objects.filter(asked, is_active=True, acts_for=None)
+        .exclude(pk=requester.principal_id)
+        .distinct()
+        .order_by("first_name", "username")
+    )
+
+
+def median_wait_words(user: User) -> str:
+    """How quickly this person's requests were decided today, in one sentence; empty when none was."""
+    decided = Approval.objects.filter(by=user, decided_at__date=Now()).select_related("intent")[:200]
+    waits = sorted(
+        (answer.decided_at - answer.intent.requested_at).total_seconds() / 60 for answer in decided
+    )
+    if not waits:
+        return ""
+    return f"Decided today: {len(waits)}. Median wait {round(waits[len(waits) // 2])} min."

@@ -1,0 +1,278 @@
+"""From a wish to an intent: preview, submit, withdraw, cancel, retry.
+
+Every channel (page, API, command, agent) calls `submit`. Deciding is `approvals`, working is `execution`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.contrib.auth.models import Group
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import IntegrityError, transaction
+
+from control import audit, clock, people, subjects
+from control.capability import Draft, Plan, registry
+from control.decide import Verdict, decide
+from control.errors import NotWaiting, Refused, TooLate
+from control.models import Approver, Decision, Intent, State, User
+
+DECIDE_WITHIN = timedelta(days=7)
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would become of a draft, with nothing written."""
+
+    draft: Draft  # with cleaned parameters
+    plan: Plan
+    digest: str
+    verdict: Verdict
+
+
+def preview(draft: Draft) -> Preview:
+    """Validate, plan and decide. Raises `InvalidParameters`."""
+    capability = registry.get(draft.capability)
+    cleaned = replace(draft, parameters=capability.validate(draft))
+    plan = capability.plan(cleaned)
+    verdict = decide(
+        actor=cleaned.actor,
+        subject=cleaned.subject,
+        ask=capability.ask(cleaned),
+        environment=cleaned.environment,
+    )
+    return Preview(cleaned, plan, digest_of(cleaned, plan), verdict)
+
+
+def digest_of(draft: Draft, plan: Plan) -> str:
+    """SHA-256 over everything an approver is shown; any change of it makes an approval void."""
+    shown = {
+        "capability": draft.capability,
+        "actor": draft.actor.pk,
+        "subject": draft.subject.ref,
+        "environment": draft.environment,
+        "parameters": draft.parameters,
+        "reason": draft.reason,
+        "plan": asdict(plan),
+    }
+    text = json.dumps(shown, sort_keys=True, separators=(",", ":"), cls=DjangoJSONEncoder)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def submit(draft: Draft, *, key: UUID | None = None, decide_within: timedelta = DECIDE_WITHIN) -> Intent:
+    """Write the intent with the rules' decision and set it on its way; a refused one is kept too, as `denied`.
+
+    `key` makes a repeated submission harmless: the same person's second call returns the first intent.
+    Raises `InvalidParameters`, or `Refused` when the actor's account is closed.
+    """
+    if not User.objects.filter(pk=draft.actor.pk, is_active=True).exists():
+        raise Refused("This account is closed, so it can ask for nothing.")
+    if key and (earlier := _earlier(key, draft.actor)):
+        return earlier
+    found = preview(draft)
+    try:
+        return _write(found, key or uuid4(), decide_within)
+    except IntegrityError:
+        if key and (earlier := _earlier(key, draft.actor)):
+            return earlier
+        raise
+
+
+def _earlier(key: UUID, actor: User) -> Intent | None:
+    intent = Intent.objects.filter(pk=key).first()
+    if intent and intent.requested_by_id != actor.pk:
+        raise Refused("This form was sent by somebody else already. Open a new one.")
+    return intent
+
+
+@transaction.atomic
+def _write(found: Preview, key: UUID, decide_within: timedelta) -> Intent:
+    now = clock.now()
+    draft, verdict = found.draft, found.verdict
+    intent = Intent(
+        id=key,
+        capability=draft.capability,
+        title=found.plan.title,
+        subject_ref=draft.subject.ref,
+        subject_title=draft.subject.title,
+        environment=draft.environment,
+        parameters=dict(draft.parameters),
+        reason=draft.reason,
+        requested_by=draft.actor,
+        requested_at=now,
+        decide_before=now + decide_within,
+        plan=asdict(found.plan),
+        plan_digest=found.digest,
+    )
+    intent.save(force_insert=True)
+    registry.get(draft.capability).on_submitted(intent)
+    audit.record(
+        "intent.submitted",
+        actor=draft.actor,
+        intent=intent,
+        summary=f"Submitted by {draft.actor.label}",
+        detail=found.plan.summary,
+        after={"parameters": intent.parameters, "plan_digest": intent.plan_digest},
+    )
+    _record_decision(intent, verdict, now)
+    _follow(intent, verdict, now)
+    return intent
+
+
+def _record_decision(intent: Intent, verdict: Verdict, now: datetime) -> None:
+    Decision.objects.create(
+        intent=intent,
+        verdict=verdict.verdict,
+        policy=verdict.policy,
+        rule=verdict.rule,
+        inputs={
+            "actor": intent.requested_by_id,
+            "subject": intent.subject_ref,
+            "environment": intent.environment,
+            "parameters": intent.parameters,
+            "groups": sorted(intent.requested_by.groups.values_list("name", flat=True)),
+        },
+        explanation=verdict.as_data(),
+        approvals_needed=verdict.approvals_needed
+        if verdict.verdict == Decision.Verdict.NEEDS_APPROVAL
+        else 0,
+        decided_at=now,
+    )
+
+
+def _follow(intent: Intent, verdict: Verdict, now: datetime) -> None:
+    """Take the intent where the verdict sends it, and say so in the record."""
+    rule = f"Rule {verdict.rule}, " if verdict.rule else ""
+    policy = f"policy {verdict.policy.short}. " if verdict.policy else "no policy in force. "
+    detail = f"{rule}{policy}{verdict.message}"
+    detail = detail[:1].upper() + detail[1:]
+    if verdict.verdict == Decision.Verdict.DENY:
+        intent.move(State.DENIED, decided_at=now, finished_at=now)
+        audit.record(
+            "intent.denied", actor=None, intent=intent, summary="Refused by the rules", detail=detail
+        )
+    elif verdict.verdict == Decision.Verdict.NEEDS_APPROVAL:
+        _ask(intent, verdict)
+        intent.move(State.AWAITING_APPROVAL)
+        audit.record(
+            "intent.approval_needed", actor=None, intent=intent, summary="Approval needed", detail=detail
+        )
+    else:
+        approved(intent, now)
+        audit.record(
+            "intent.allowed", actor=None, intent=intent, summary="Allowed by the rules", detail=detail
+        )
+
+
+def _ask(intent: Intent, verdict: Verdict) -> None:
+    groups = Group.objects.filter(name__in=verdict.approver_groups)
+    persons = User.objects.filter(entity_ref__in=verdict.approver_users)
+    Approver.objects.bulk_create(
+        [Approver(intent=intent, group=group) for group in groups]
+        + [Approver(intent=intent, user=person) for person in persons]
+    )
+
+
+def approved(intent: Intent, now: datetime) -> None:
+    """The one way to `approved`: what must hold at once holds in this transaction, the worker is rung after it."""
+    intent.move(State.APPROVED, decided_at=now, rung_at=now)
+    registry.get(intent.capability).on_approved(intent)
+    ring_on_commit(intent.pk)
+
+
+def ring_on_commit(intent_id: UUID) -> None:
+    transaction.on_commit(partial(_ring, intent_id))
+
+
+def _ring(intent_id: UUID) -> None:
+    """Tell a worker. The row says what is owed, so a broker that is away only delays it until the next sweep."""
+    from control import tasks
+
+    try:
+        tasks.run.apply_async([str(intent_id)], retry=False)
+    except Exception:
+        log.exception("could not ring for intent %s; the sweep will", intent_id)
+
+
+def draft_of(intent: Intent, parameters: Mapping[str, Any] | None = None) -> Draft:
+    """The draft that this intent was made from, or with other parameters; the subject as it is now."""
+    return Draft(
+        capability=intent.capability,
+        actor=intent.requested_by,
+        subject=subjects.resolve(intent.subject_ref),
+        environment=intent.environment,
+        parameters=intent.parameters if parameters is None else parameters,
+        reason=intent.reason,
+    )
+
+
+def verdict_now(intent: Intent) -> Verdict:
+    """What the rules in force say today, with the person's groups of today."""
+    draft = draft_of(intent)
+    ask = registry.get(intent.capability).ask(draft)
+    return decide(actor=draft.actor, subject=draft.subject, ask=ask, environment=draft.environment)
+
+
+def _locked(intent_id: UUID) -> Intent:
+    return Intent.objects.select_for_update(of=("self",)).select_related("requested_by").get(pk=intent_id)
+
+
+def _require_requester(intent: Intent, by: User, what: str) -> None:
+    if not (by.is_staff or people.same_person(by, intent.requested_by)):
+        raise Refused(f"Only {intent.requested_by.label} or an administrator can {what} this.")
+
+
+@transaction.atomic
+def withdraw(intent_id: UUID, *, by: User) -> Intent:
+    """Take back a request that nobody has decided. Raises `NotWaiting`, `Refused`."""
+    intent = _locked(intent_id)
+    _require_requester(intent, by, "withdraw")
+    if intent.state != State.AWAITING_APPROVAL:
+        raise NotWaiting(f"This request is already {intent.get_state_display().lower()}.")
+    intent.move(State.WITHDRAWN, finished_at=clock.now())
+    audit.record("intent.withdrawn", actor=by, intent=intent, summary=f"Withdrawn by {by.label}")
+    return intent
+
+
+@transaction.atomic
+def cancel(intent_id: UUID, *, by: User) -> Intent:
+    """Stop approved or running work; a running worker stops at its next step. Raises `TooLate`, `Refused`."""
+    intent = _locked(intent_id)
+    _require_requester(intent, by, "cancel")
+    now = clock.now()
+    if intent.state not in (State.APPROVED, State.RUNNING):
+        raise TooLate(f"There is nothing to cancel: this is {intent.get_state_display().lower()}.")
+    if intent.cancel_asked_at is None:
+        intent.cancel_asked_at = now
+        intent.save(update_fields=["cancel_asked_at"])
+        audit.record("intent.cancel_asked", actor=by, intent=intent, summary=f"{by.label} asked to cancel")
+        ring_on_commit(intent.pk)
+    return intent
+
+
+@transaction.atomic
+def retry(intent_id: UUID, *, by: User) -> Intent:
+    """Run failed work again under the same approval; what was done stays done. Raises `TooLate`, `Refused`."""
+    intent = _locked(intent_id)
+    _require_requester(intent, by, "run")
+    if intent.state != State.FAILED:
+        raise TooLate(f"Only failed work can be run again: this is {intent.get_state_display().lower()}.")
+    verdict = verdict_now(intent)
+    if verdict.verdict == Decision.Verdict.DENY:
+        raise Refused(f"The rules no longer allow this. {verdict.message}")
+    now = clock.now()
+    intent.move(
+        State.APPROVED, rung_at=now, attempts=0, error="", finished_at=None, cancel_asked_at=None, outcome={}
+    )
+    audit.record("intent.retried", actor=by, intent=intent, summary=f"{by.label} runs it again")
+    ring_on_commit(intent.pk)
+    return intent

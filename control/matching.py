@@ -1,0 +1,169 @@
+"""Does a rule match? Pure: all that the answer depends on is in the arguments; every step is put into words.
+
+Each rule is looked at by itself. Which of the matching rules counts is `decide`'s to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Self
+
+from control.capability import Ask
+from control.durations import format_duration
+from control.filters import Filter
+from control.policy_documents import AccessRule, DenyRule, PolicySet, RoleBinding, Scope, Who
+from control.policy_schema import EVERY
+from control.subjects import Subject
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition: met, not met, or not looked at. `words` speak to the requester, `others` about them."""
+
+    ok: bool | None
+    words: str
+    others: str
+    about: str = ""  # who | entity | environment | duration | standing | approvers
+
+    @classmethod
+    def plain(cls, ok: bool | None, words: str, about: str) -> Self:
+        """A condition that reads the same for everybody."""
+        return cls(ok, words, words, about)
+
+
+@dataclass(frozen=True)
+class Requester:
+    """What rules may know of a person."""
+
+    name: str
+    ref: str
+    groups: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Question:
+    requester: Requester
+    subject: Subject
+    ask: Ask
+    environment: str
+
+
+@dataclass(frozen=True)
+class Match:
+    rule: AccessRule
+    checks: tuple[Check, ...]
+
+    @property
+    def holds(self) -> bool:
+        return all(check.ok is True for check in self.checks)
+
+    @property
+    def failed(self) -> Check:
+        return next(check for check in self.checks if check.ok is not True)
+
+    @property
+    def nearness(self) -> tuple[int, int]:
+        """More conditions met is nearer; of equals, the one that fails later."""
+        met = [check.ok is True for check in self.checks]
+        return sum(met), met.index(False) if False in met else len(met)
+
+
+def matches_of(found: PolicySet, question: Question) -> list[Match]:
+    """Every rule that speaks of what is asked, with its conditions looked at."""
+    return [Match(rule, _checks(rule, question)) for rule in found.rules if _offers(rule, question.ask)]
+
+
+def denial_of(found: PolicySet, question: Question) -> DenyRule | None:
+    """The first DenyRule that speaks against it."""
+    ask = question.ask
+    for rule in found.denials:
+        named = bool(ask.role and rule.roles & {EVERY, ask.role}) or bool(
+            rule.capabilities & {EVERY, ask.capability}
+        )
+        if named and among(rule.subjects, question.requester) and in_scope(rule.scope, question):
+            return rule
+    return None
+
+
+def bindings_of(found: PolicySet, question: Question) -> list[RoleBinding]:
+    """Standing bindings that reach the requester on this entity in this environment; of `ask.role` if set."""
+    return [
+        binding
+        for binding in found.bindings
+        if question.ask.role in ("", binding.role)
+        and among(binding.subjects, question.requester)
+        and in_scope(binding.scope, question)
+    ]
+
+
+def among(subjects: Collection[Who], requester: Requester) -> bool:
+    return _reached_by(subjects, requester) is not None
+
+
+def in_scope(scope: Scope, question: Question) -> bool:
+    if scope.entities is not None and not scope.entities.matches(question.subject.terms):
+        return False
+    return scope.environments is None or question.environment.lower() in scope.environments
+
+
+def _offers(rule: AccessRule, ask: Ask) -> bool:
+    return ask.role in rule.roles if ask.role else ask.capability in rule.capabilities
+
+
+def _checks(rule: AccessRule, question: Question) -> tuple[Check, ...]:
+    checks = [_who(rule, question.requester)]
+    if rule.scope.entities is not None:
+        checks.append(_entity(rule.scope.entities, question.subject))
+    if rule.scope.environments is not None:
+        checks.append(_environment(rule.scope.environments, question.environment))
+    if question.ask.role:
+        checks.append(_duration(rule, question.ask))
+    return tuple(checks)
+
+
+def _reached_by(subjects: Collection[Who], requester: Requester) -> Who | None:
+    for who in subjects:
+        if who.kind == "everyone":
+            return who
+        if who.kind == "group" and who.ref in requester.groups:
+            return who
+        if who.kind == "user" and requester.ref and who.ref == requester.ref:
+            return who
+    return None
+
+
+def _who(rule: AccessRule, requester: Requester) -> Check:
+    reached = _reached_by(rule.subjects, requester)
+    if reached is None:
+        named = " or ".join(who.ref for who in rule.subjects)
+        return Check(False, f"You are not in {named}", f"{requester.name} is not in {named}", "who")
+    if reached.kind == "everyone":
+        return Check.plain(True, "Everybody who is signed in may ask", "who")
+    if reached.kind == "group":
+        return Check(True, f"You are in {reached.ref}", f"{requester.name} is in {reached.ref}", "who")
+    return Check(True, "The rule names you", f"The rule names {requester.name}", "who")
+
+
+def _entity(wanted: Filter, subject: Subject) -> Check:
+    fits = wanted.matches(subject.terms)
+    words = f"{subject.title} {'matches' if fits else 'does not match'} {wanted}"
+    return Check.plain(fits, words, "entity")
+
+
+def _environment(allowed: frozenset[str], environment: str) -> Check:
+    if environment.lower() in allowed:
+        words = f"The rule covers {environment}"
+        return Check.plain(True, words, "environment")
+    words = f"The rule covers {' and '.join(sorted(allowed))}, not {environment or 'no environment'}"
+    return Check.plain(False, words, "environment")
+
+
+def _duration(rule: AccessRule, ask: Ask) -> Check:
+    """A role is never given without an end, so a missing length or a missing limit does not hold."""
+    if rule.max_duration is None or ask.duration is None:
+        return Check.plain(False, "No length of time is given", "duration")
+    asked, limit = format_duration(ask.duration), format_duration(rule.max_duration)
+    if ask.duration <= rule.max_duration:
+        return Check.plain(True, f"{asked} is within the limit of {limit}", "duration")
+    return Check.plain(False, f"{asked} is over the limit of {limit}", "duration")

@@ -1,0 +1,32 @@
+"""Gives each request a number that people can quote and audit events carry."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+
+from django.http import HttpRequest, HttpResponse
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+_ACCEPTED = re.compile(r"[A-Za-z0-9-]{8,64}")
+
+
+class RequestIdMiddleware:
+    """Takes over a well-formed X-Request-ID, else makes one; answers with it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        number = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex[:16]
+        token = request_id.set(number)
+        request.request_id = number  # type: ignore[attr-defined]  # error pages quote it
+        try:
+            response = self.get_response(request)
+        finally:
+            request_id.reset(token)
+        response["X-Request-ID"] = number
+        return response

@@ -1,0 +1,325 @@
+"""The spine's state: people, intents, decisions, approvals, policy revisions and the audit record.
+
+Rows of Decision, Approval and AuditEvent are written by one function each (`intents`, `approvals`, `audit`) and never
+changed; a database trigger refuses it. Everything that wants to change an Intent's state goes through `Intent.move`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser, Group, UserManager
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import CheckConstraint, Exists, F, OuterRef, Q, UniqueConstraint
+from django.db.models.functions import Now
+from django.urls import reverse
+
+
+class User(AbstractUser):
+    """A person, or an agent that acts for one. Rights are compared by primary key, never by a name."""
+
+    entity_ref = models.CharField(max_length=255, unique=True, null=True)  # user:default/maya.okafor
+    acts_for = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="agents"
+    )
+
+    objects: ClassVar[UserManager[User]] = UserManager()  # type: ignore[assignment]  # stubs say Self
+
+    @property
+    def is_agent(self) -> bool:
+        return self.acts_for_id is not None
+
+    @property
+    def label(self) -> str:
+        return self.get_full_name() or self.username
+
+    @property
+    def principal_id(self) -> int:
+        """Whose will this is: an agent counts as its owner."""
+        return self.acts_for_id or self.pk
+
+
+class PolicyRevision(models.Model):
+    """One whole, valid set of RBAC documents. The newest is in force."""
+
+    digest = models.CharField(max_length=64)
+    documents = models.JSONField()  # as parsed, each with its file and line
+    sources = models.JSONField(default=list)  # [{"path": …, "sha256": …}]
+    published_at = models.DateTimeField(auto_now_add=True)
+    published_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT)
+
+    @property
+    def short(self) -> str:
+        return self.digest[:7]
+
+
+class State(models.TextChoices):
+    SUBMITTED = "submitted", "Submitted"
+    DENIED = "denied", "Refused by a rule"
+    AWAITING_APPROVAL = "awaiting_approval", "Waiting for approval"
+    APPROVED = "approved", "Approved"
+    REJECTED = "rejected", "Rejected"
+    EXPIRED = "expired", "Expired undecided"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+    RUNNING = "running", "Running"
+    SUCCEEDED = "succeeded", "Done"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+# failed → approved is a retry: the same approval, the same digest, the steps that were not done.
+MOVES: dict[State, frozenset[State]] = {
+    State.SUBMITTED: frozenset({State.DENIED, State.AWAITING_APPROVAL, State.APPROVED}),
+    State.AWAITING_APPROVAL: frozenset({State.APPROVED, State.REJECTED, State.EXPIRED, State.WITHDRAWN}),
+    State.APPROVED: frozenset({State.RUNNING, State.CANCELLED}),
+    State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED}),
+    State.FAILED: frozenset({State.APPROVED}),
+}
+FINAL_STATES = frozenset(State) - frozenset(MOVES) | {State.FAILED}
+
+
+class IllegalMove(Exception):
+    """A state change that the machine does not have; a defect of the caller, never shown to people."""
+
+
+class IntentQuerySet(models.QuerySet["Intent"]):
+    def involving(self, user: User) -> Self:
+        """What `user` asked for, or an agent of theirs did."""
+        return self.filter(Q(requested_by=user) | Q(requested_by__acts_for=user))
+
+    def asked_of(self, user: User) -> Self:
+        """What `user` may be asked to decide, open or decided; never their own."""
+        asked = Approver.objects.filter(intent=OuterRef("pk")).filter(
+            Q(user=user) | Q(group__in=user.groups.values("pk"))
+        )
+        return self.filter(Exists(asked)).exclude(requested_by=user).exclude(requested_by__acts_for=user)
+
+    def waiting_for(self, user: User) -> Self:
+        """Open in `user`'s inbox: awaiting, not past its deadline, and not yet answered by them."""
+        answered = Approval.objects.filter(intent=OuterRef("pk"), by=user)
+        return (
+            self.asked_of(user)
+            .filter(state=State.AWAITING_APPROVAL, decide_before__gt=Now())
+            .exclude(Exists(answered))
+        )
+
+    def visible_to(self, user: User) -> Self:
+        """Their own, those they decide, and everything for administrators."""
+        if user.is_staff:
+            return self
+        return self.filter(
+            Q(pk__in=self.involving(user).values("pk")) | Q(pk__in=self.asked_of(user).values("pk"))
+        )
+
+    def owed(self) -> Self:
+        """Approved work that no living worker holds."""
+        return self.filter(state__in=[State.APPROVED, State.RUNNING]).filter(
+            Q(lease_expires_at=None) | Q(lease_expires_at__lt=Now())
+        )
+
+
+class Intent(models.Model):
+    """One self-service wish and everything that became of it.
+
+    submitted → denied | awaiting_approval | approved; awaiting_approval → approved | rejected | expired | withdrawn;
+    approved → running → succeeded | failed | cancelled; failed → approved (retry).
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    capability = models.CharField(max_length=63)
+    title = models.CharField(max_length=300)  # "Production logs of payments"
+    subject_ref = models.CharField(max_length=255)
+    subject_title = models.CharField(max_length=500)
+    environment = models.CharField(max_length=63, blank=True)
+    parameters = models.JSONField(default=dict)
+    reason = models.TextField(blank=True)
+    state = models.CharField(max_length=20, choices=State, default=State.SUBMITTED)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="intents"
+    )
+    requested_at = models.DateTimeField()
+    decide_before = models.DateTimeField()  # an undecided request expires then
+    plan = models.JSONField(default=dict)
+    plan_digest = models.CharField(max_length=64)  # SHA-256 of what approvers are shown
+    decided_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    cancel_asked_at = models.DateTimeField(null=True)
+    lease = models.UUIDField(null=True)  # who runs it; a new one each time it is claimed
+    lease_expires_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    rung_at = models.DateTimeField(null=True)  # when a worker was last told
+    outcome = models.JSONField(default=dict)
+    error = models.TextField(blank=True)
+
+    objects = IntentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            CheckConstraint(condition=Q(state__in=State.values), name="intent_state_known"),
+            CheckConstraint(
+                condition=~Q(state__in=["running", "succeeded", "failed"]) | Q(decided_at__isnull=False),
+                name="intent_runs_only_decided",
+            ),
+            CheckConstraint(
+                condition=Q(lease=None, lease_expires_at=None)
+                | Q(lease__isnull=False, lease_expires_at__isnull=False),
+                name="intent_lease_whole",
+            ),
+            CheckConstraint(
+                condition=Q(decide_before__gt=F("requested_at")), name="intent_deadline_after_request"
+            ),
+        ]
+        indexes = [
+            # the sweep for owed work and for undecided requests
+            models.Index(
+                fields=["state", "lease_expires_at"],
+                name="intent_open",
+                condition=Q(state__in=["awaiting_approval", "approved", "running"]),
+            ),
+            models.Index(fields=["requested_by", "-requested_at"], name="intent_of_person"),  # "mine"
+            models.Index(
+                fields=["subject_ref", "-requested_at"], name="intent_of_subject"
+            ),  # activity of an entity
+            models.Index(fields=["capability", "-requested_at"], name="intent_of_capability"),  # list of runs
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.get_state_display()})"
+
+    @property
+    def short(self) -> str:
+        text = str(self.pk)
+        return f"{text[:4]}-{text[9:13]}"
+
+    @property
+    def is_final(self) -> bool:
+        return State(self.state) in FINAL_STATES
+
+    def get_absolute_url(self) -> str:
+        """The capability's own page of this intent; the inbox page where it has none."""
+        from control.capability import registry
+
+        return registry.url_of(self) or reverse("control:inbox_item", args=[self.pk])
+
+    def move(self, to: State, **changes: Any) -> None:
+        """Change state and `changes` in one UPDATE. The caller holds the row lock and writes the audit event."""
+        if to not in MOVES.get(State(self.state), frozenset()):
+            raise IllegalMove(f"{self.pk}: {self.state} → {to}")
+        self.state = to
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self.save(update_fields=["state", *changes])
+
+
+class Decision(models.Model):
+    """What the rules said about an intent, with what is needed to say it again. Append-only."""
+
+    class Verdict(models.TextChoices):
+        ALLOW = "allow", "Allowed"
+        DENY = "deny", "Refused"
+        NEEDS_APPROVAL = "needs_approval", "Needs approval"
+
+    intent = models.ForeignKey(Intent, on_delete=models.PROTECT, related_name="decisions")
+    verdict = models.CharField(max_length=16, choices=Verdict)
+    policy = models.ForeignKey(PolicyRevision, null=True, on_delete=models.PROTECT)
+    rule = models.CharField(max_length=63, blank=True)  # the rule that decided
+    inputs = models.JSONField()
+    explanation = models.JSONField()  # `decide.Verdict` as data: checks, message, approvers
+    approvals_needed = models.PositiveSmallIntegerField(default=0)
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            CheckConstraint(
+                condition=Q(verdict__in=["allow", "deny", "needs_approval"]), name="decision_verdict_known"
+            ),
+            CheckConstraint(
+                condition=~Q(verdict="needs_approval") | Q(approvals_needed__gte=1),
+                name="decision_needs_somebody",
+            ),
+        ]
+
+
+class Approver(models.Model):
+    """Who may decide an intent: members of a group, or one person. No row means nobody."""
+
+    intent = models.ForeignKey(Intent, on_delete=models.CASCADE, related_name="approvers")
+    group = models.ForeignKey(Group, null=True, on_delete=models.PROTECT)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT)
+
+    class Meta:
+        constraints = [
+            CheckConstraint(
+                condition=Q(group__isnull=False, user=None) | Q(group=None, user__isnull=False),
+                name="approver_group_or_person",
+            ),
+            UniqueConstraint(fields=["intent", "group"], name="approver_group_once"),
+            UniqueConstraint(fields=["intent", "user"], name="approver_person_once"),
+        ]
+
+
+class Approval(models.Model):
+    """One person's answer to one intent, bound to the digest of what they were shown. Append-only."""
+
+    class Answer(models.TextChoices):
+        APPROVED = "approved", "Approved"
+        REJECTED = "rejected", "Rejected"
+
+    intent = models.ForeignKey(Intent, on_delete=models.PROTECT, related_name="approvals")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="approvals")
+    answer = models.CharField(max_length=8, choices=Answer)
+    comment = models.TextField(blank=True)
+    digest = models.CharField(max_length=64)
+    narrowed = models.JSONField(default=dict)  # parameters that the approver made smaller: {"duration": "1h"}
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["intent", "by"], name="approval_once_per_person"),
+            CheckConstraint(condition=Q(answer__in=["approved", "rejected"]), name="approval_answer_known"),
+        ]
+
+
+class AuditEvent(models.Model):
+    """One thing that happened. Names are kept as text too, so that the record outlives its objects. Append-only."""
+
+    at = models.DateTimeField(db_default=Now())
+    action = models.CharField(max_length=63)  # dotted: intent.approved
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.DO_NOTHING, db_constraint=False
+    )
+    actor_name = models.CharField(max_length=200)  # "Portico" for the system itself
+    on_behalf_of_name = models.CharField(max_length=200, blank=True)
+    subject_ref = models.CharField(max_length=255, blank=True)
+    intent = models.ForeignKey(
+        Intent, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="events"
+    )
+    summary = models.CharField(max_length=500)  # one sentence for people
+    detail = models.TextField(blank=True)  # how it happened, for people
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    request_id = models.CharField(max_length=64, blank=True)
+    # The transaction that wrote the event; the seal covers ranges of finished transactions. Set by the database.
+    transaction = models.BigIntegerField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["intent", "id"], name="audit_of_intent"),
+            models.Index(fields=["subject_ref", "-id"], name="audit_of_subject"),
+            models.Index(fields=["transaction", "id"], name="audit_to_seal"),
+        ]
+
+
+class AuditSeal(models.Model):
+    """A batch of events, hashed with the seal before it. Append-only."""
+
+    through_transaction = models.BigIntegerField()  # every event of an earlier transaction is sealed
+    event_ids = ArrayField(models.BigIntegerField())
+    previous = models.CharField(max_length=64, blank=True)
+    hash = models.CharField(max_length=64)
+    sealed_at = models.DateTimeField(db_default=Now())

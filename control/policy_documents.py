@@ -1,0 +1,98 @@
+"""A rule set as objects: roles, standing bindings, rules for asking, denials. Built by `policy_schema`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from control.filters import Filter
+from control.policy_yaml import Document
+
+
+@dataclass(frozen=True)
+class Who:
+    """Whom a rule speaks of: everybody (`ref` is empty), a group or one person, by catalogue reference."""
+
+    kind: str  # everyone | group | user
+    ref: str = ""
+
+
+@dataclass(frozen=True)
+class Outside:
+    connector: str
+    target: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Role:
+    name: str
+    title: str
+    description: str
+    permissions: tuple[str, ...]  # resource:verb
+    outside: tuple[Outside, ...]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which entities and environments; `None` is all of them."""
+
+    entities: Filter | None = None
+    environments: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class RoleBinding:
+    name: str
+    subjects: tuple[Who, ...]
+    role: str
+    scope: Scope
+
+
+@dataclass(frozen=True)
+class Approval:
+    """`count` people out of any of these; `count` 0 is allowed at once."""
+
+    count: int
+    owners: bool = False
+    named: tuple[Who, ...] = ()
+
+
+@dataclass(frozen=True)
+class AccessRule:
+    name: str
+    title: str
+    description: str
+    roles: frozenset[str]
+    capabilities: frozenset[str]
+    subjects: tuple[Who, ...]
+    scope: Scope
+    max_duration: timedelta | None
+    default_duration: timedelta | None
+    approval: Approval
+
+
+@dataclass(frozen=True)
+class DenyRule:
+    name: str
+    roles: frozenset[str]
+    capabilities: frozenset[str]
+    subjects: tuple[Who, ...]
+    scope: Scope
+    message: str
+
+
+@dataclass
+class PolicySet:
+    documents: list[Document]
+    roles: dict[str, Role] = field(default_factory=dict)
+    bindings: list[RoleBinding] = field(default_factory=list)
+    rules: list[AccessRule] = field(default_factory=list)
+    denials: list[DenyRule] = field(default_factory=list)
+
+    def environments(self, role: str) -> list[str]:
+        """Environments in which some rule offers `role`, in the order of the rules."""
+        found = [
+            env for rule in self.rules if role in rule.roles for env in sorted(rule.scope.environments or ())
+        ]
+        return list(dict.fromkeys(found))

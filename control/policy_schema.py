@@ -1,0 +1,337 @@
+"""Reads rule documents: Role, RoleBinding, AccessRule and DenyRule, checked field by field.
+
+Every problem is collected with its file and line; one problem anywhere means that no set comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from control.durations import DurationError, format_duration, parse_duration
+from control.filters import Filter, FilterError
+from control.filters import parse as parse_filter
+from control.policy_documents import (
+    AccessRule,
+    Approval,
+    DenyRule,
+    Outside,
+    PolicySet,
+    Role,
+    RoleBinding,
+    Scope,
+    Who,
+)
+from control.policy_yaml import Document, Place
+
+API_VERSION = "portico.dev/v1"
+LONGEST = timedelta(days=90)  # longer is no longer time-boxed access
+EVERY = "*"
+
+
+Problem = tuple[str, int, str]
+_KINDS = ("Role", "RoleBinding", "AccessRule", "DenyRule")
+_METADATA = ("name", "title", "description", "labels", "annotations")
+_ACCESS_SPEC = (
+    "roles",
+    "capabilities",
+    "subjects",
+    "entities",
+    "environments",
+    "maxDuration",
+    "defaultDuration",
+    "approval",
+)
+_DENY_SPEC = ("roles", "capabilities", "subjects", "entities", "environments", "message")
+
+
+def read_set(documents: Sequence[Document]) -> tuple[PolicySet, list[Problem]]:
+    """The whole set, and what is wrong with it in the order of files and lines."""
+    found = PolicySet(list(documents))
+    readers = [_Reader(document) for document in documents]
+    for reader in readers:
+        reader.read_into(found)
+    _check_names(readers)
+    for reader in readers:
+        reader.check_roles(found)
+    return found, [problem for reader in readers for problem in sorted(reader.problems)]
+
+
+def _check_names(readers: Iterable[_Reader]) -> None:
+    seen: dict[tuple[str, str], Document] = {}
+    for reader in readers:
+        key = (reader.kind, reader.name)
+        if not all(key):
+            continue
+        first = seen.setdefault(key, reader.document)
+        if first is not reader.document:
+            place = f"{first.path}, line {first.line}"
+            reader.problem(("metadata", "name"), f"{key[0]} {key[1]} exists already in {place}. Rename one.")
+
+
+class _Reader:
+    """Reads one document; collects problems instead of stopping at the first."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.problems: list[Problem] = []
+        data = document.data if isinstance(document.data, dict) else {}
+        self.data: dict[str, Any] = data
+        self.kind = str(data.get("kind") or "")
+        self.name = ""
+        self.wanted_roles: list[tuple[Place, str]] = []
+
+    def problem(self, where: Place, message: str) -> None:
+        self.problems.append((self.document.path, self.document.line_of(where), message))
+
+    def read_into(self, found: PolicySet) -> None:
+        if not self.data:
+            self.problem((), "a rule document must be a mapping with apiVersion, kind and metadata.")
+            return
+        if self.data.get("apiVersion") != API_VERSION:
+            self.problem(("apiVersion",), f"apiVersion must be {API_VERSION}.")
+        if self.kind not in _KINDS:
+            self.problem(("kind",), f"kind {self.kind or 'is missing'}: write one of {', '.join(_KINDS)}.")
+            return
+        metadata = self.mapping(self.data.get("metadata"), ("metadata",), _METADATA)
+        self.name = self.text(metadata, "name", ("metadata",), required=True)
+        title = self.text(metadata, "title", ("metadata",)) or self.name
+        description = self.text(metadata, "description", ("metadata",))
+        if self.kind == "Role":
+            found.roles[self.name] = self.role(title, description)
+        elif self.kind == "RoleBinding":
+            found.bindings.append(self.binding())
+        elif self.kind == "AccessRule":
+            found.rules.append(self.access_rule(title, description))
+        else:
+            found.denials.append(self.deny_rule())
+
+    # The four kinds
+
+    def role(self, title: str, description: str) -> Role:
+        self.fields(self.data, (), ("apiVersion", "kind", "metadata", "rules", "outside"))
+        permissions = [
+            f"{resource}:{verb}"
+            for where, rule in self.items(self.data, "rules", (), required=True)
+            for fields in [self.mapping(rule, where, ("resources", "verbs"))]
+            for resource in self.words(fields, "resources", where, required=True)
+            for verb in self.words(fields, "verbs", where, required=True)
+        ]
+        outside = [self.outside(item, where) for where, item in self.items(self.data, "outside", ())]
+        return Role(self.name, title, description, tuple(dict.fromkeys(permissions)), tuple(outside))
+
+    def outside(self, item: Any, where: Place) -> Outside:
+        fields = self.mapping(item, where, ("connector", "target", "role"))
+        connector, target, role = (
+            self.text(fields, name, where, required=True) for name in Outside.__annotations__
+        )
+        return Outside(connector, target, role)
+
+    def binding(self) -> RoleBinding:
+        self.fields(self.data, (), ("apiVersion", "kind", "metadata", "subjects", "roleRef", "spec"))
+        role_ref = self.mapping(self.data.get("roleRef"), ("roleRef",), ("kind", "name", "apiGroup"))
+        role = self.text(role_ref, "name", ("roleRef",), required=True)
+        if role:
+            self.wanted_roles.append((("roleRef", "name"), role))
+        if role_ref.get("kind", "Role") != "Role":
+            self.problem(("roleRef", "kind"), "roleRef.kind must be Role.")
+        spec = self.mapping(self.data.get("spec", {}), ("spec",), ("entities", "environments"))
+        return RoleBinding(self.name, self.subjects(self.data, ()), role, self.scope(spec))
+
+    def access_rule(self, title: str, description: str) -> AccessRule:
+        self.fields(self.data, (), ("apiVersion", "kind", "metadata", "spec"))
+        spec = self.mapping(self.data.get("spec"), ("spec",), _ACCESS_SPEC)
+        roles, capabilities = self.asked(spec)
+        if bool(roles) == bool(capabilities):
+            self.problem(("spec",), "name either roles or capabilities, one of them.")
+        longest = self.duration(spec, "maxDuration")
+        default = self.duration(spec, "defaultDuration")
+        if capabilities:
+            for name in ("environments", "maxDuration", "defaultDuration"):
+                if name in spec:
+                    self.problem(("spec", name), f"{name} is for roles; a rule for capabilities has none.")
+        else:
+            self.check_durations(longest, default, spec)
+        return AccessRule(
+            name=self.name,
+            title=title,
+            description=description,
+            roles=roles,
+            capabilities=capabilities,
+            subjects=self.subjects(spec, ("spec",)),
+            scope=self.scope(spec),
+            max_duration=longest,
+            default_duration=default,
+            approval=self.approval(spec),
+        )
+
+    def deny_rule(self) -> DenyRule:
+        self.fields(self.data, (), ("apiVersion", "kind", "metadata", "spec"))
+        spec = self.mapping(self.data.get("spec"), ("spec",), _DENY_SPEC)
+        roles, capabilities = self.asked(spec)
+        if not roles and not capabilities:
+            self.problem(("spec",), 'say what is denied: roles or capabilities; ["*"] is all of them.')
+        message = self.text(spec, "message", ("spec",)) or f"The rule {self.name} does not allow this."
+        subjects = self.subjects(spec, ("spec",))
+        return DenyRule(self.name, roles, capabilities, subjects, self.scope(spec), message)
+
+    # Parts that several kinds share
+
+    def asked(self, spec: dict[str, Any]) -> tuple[frozenset[str], frozenset[str]]:
+        roles = self.words(spec, "roles", ("spec",))
+        self.wanted_roles += [(("spec", "roles", index), role) for index, role in enumerate(roles)]
+        return frozenset(roles), frozenset(self.words(spec, "capabilities", ("spec",)))
+
+    def check_roles(self, found: PolicySet) -> None:
+        for where, role in self.wanted_roles:
+            allowed = self.kind == "DenyRule" and role == EVERY
+            if role not in found.roles and not allowed:
+                known = ", ".join(sorted(found.roles)) or "none"
+                self.problem(where, f"there is no Role {role}. Roles of this set: {known}.")
+
+    def check_durations(
+        self, longest: timedelta | None, default: timedelta | None, spec: dict[str, Any]
+    ) -> None:
+        if "maxDuration" not in spec:
+            self.problem(("spec",), "maxDuration is missing: access always ends. Write one like 4h.")
+        elif longest and longest > LONGEST:
+            self.problem(
+                ("spec", "maxDuration"), f"longer than {format_duration(LONGEST)}. Use a RoleBinding instead."
+            )
+        if longest and default and default > longest:
+            words = f"defaultDuration is longer than maxDuration ({format_duration(longest)})."
+            self.problem(("spec", "defaultDuration"), words)
+
+    def subjects(self, data: dict[str, Any], where: Place) -> tuple[Who, ...]:
+        listed = self.items(data, "subjects", where, required=True)
+        return tuple(who for place, item in listed if (who := self.who(item, place)))
+
+    def who(self, item: Any, where: Place) -> Who | None:
+        fields = self.mapping(item, where, ("kind", "name", "apiGroup"))
+        kind = fields.get("kind")
+        if kind == "Everyone":
+            if "name" in fields:
+                self.problem(where, "kind Everyone has no name.")
+            return Who("everyone")
+        if kind not in ("Group", "User"):
+            self.problem(where, "kind must be Group, User or Everyone.")
+            return None
+        ref = _full_ref(kind.lower(), self.text(fields, "name", where, required=True))
+        if not ref.startswith(f"{kind.lower()}:"):
+            self.problem(where, f"{ref} is not a {kind}.")
+        return Who(kind.lower(), ref)
+
+    def scope(self, spec: dict[str, Any]) -> Scope:
+        environments = self.words(spec, "environments", ("spec",)) if "environments" in spec else None
+        if environments == []:
+            self.problem(("spec", "environments"), "environments is empty. Name some; leave it out for all.")
+        lowered = None if environments is None else frozenset(name.lower() for name in environments)
+        text = spec.get("entities")
+        if text is None:
+            return Scope(environments=lowered)
+        return Scope(self.filter(text), environments=lowered)
+
+    def filter(self, text: Any) -> Filter | None:
+        """An empty filter would match every entity, so it must be left out instead of written."""
+        texts = text if isinstance(text, list) else [text]
+        where = ("spec", "entities")
+        if not texts or not all(isinstance(one, str) and one.strip(" ,") for one in texts):
+            self.problem(
+                where,
+                'entities must be a filter like "kind=component" or a list of such.',
+            )
+            return None
+        try:
+            return parse_filter(texts)
+        except FilterError as error:
+            self.problem(where, f"entities is not a filter: {error}")
+            return None
+
+    def approval(self, spec: dict[str, Any]) -> Approval:
+        where = ("spec", "approval")
+        if "approval" not in spec:
+            self.problem(("spec",), "approval is missing. Say who decides; `approval: none` allows at once.")
+        elif spec["approval"] != "none":
+            return self.deciders(self.mapping(spec["approval"], where, ("anyOf", "count")), where)
+        return Approval(0)
+
+    def deciders(self, fields: dict[str, Any], where: Place) -> Approval:
+        listed = self.items(fields, "anyOf", where, required=True)
+        owners = any(isinstance(item, dict) and item.get("owners") is True for _, item in listed)
+        named = [self.who(item, place) for place, item in listed if not _is_owners(item)]
+        if any(who and who.kind == "everyone" for who in named):
+            self.problem((*where, "anyOf"), "Everyone cannot decide. Name groups or people.")
+        count = fields.get("count", 1)
+        if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= 10:
+            self.problem((*where, "count"), "count must be a whole number from 1 to 10.")
+            count = 1
+        return Approval(count, owners, tuple(who for who in named if who))
+
+    # Fields
+
+    def fields(self, data: dict[str, Any], where: Place, known: Sequence[str]) -> None:
+        for name in data:
+            if name not in known:
+                self.problem((*where, name), f"{name} is not a field here. Known: {', '.join(known)}.")
+
+    def mapping(self, value: Any, where: Place, known: Sequence[str]) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            part = _named(where)
+            self.problem(where, f"{part} is missing." if value is None else f"{part} must be a mapping.")
+            return {}
+        self.fields(value, where, known)
+        return value
+
+    def text(self, data: dict[str, Any], name: str, where: Place, *, required: bool = False) -> str:
+        value = data.get(name)
+        if value is None and not required:
+            return ""
+        if not isinstance(value, str) or not value.strip():
+            self.problem((*where, name), f"{_named((*where, name))} must be text.")
+            return ""
+        return value.strip()
+
+    def items(
+        self, data: dict[str, Any], name: str, where: Place, *, required: bool = False
+    ) -> list[tuple[Place, Any]]:
+        value = data.get(name)
+        if value is None and not required:
+            return []
+        place = (*where, name)
+        if not isinstance(value, list) or (required and not value):
+            self.problem(place, f"{_named(place)} must be a list with at least one entry.")
+            return []
+        return [((*place, index), item) for index, item in enumerate(value)]
+
+    def words(self, data: dict[str, Any], name: str, where: Place, *, required: bool = False) -> list[str]:
+        listed = self.items(data, name, where, required=required)
+        for place, item in listed:
+            if not isinstance(item, str) or not item.strip():
+                self.problem(place, f"{_named(place[:-1])} must hold words.")
+        return [item.strip() for _, item in listed if isinstance(item, str)]
+
+    def duration(self, spec: dict[str, Any], name: str) -> timedelta | None:
+        if name not in spec:
+            return None
+        try:
+            return parse_duration(str(spec[name]))
+        except DurationError as error:
+            self.problem(("spec", name), f"{name}: {error}")
+            return None
+
+
+def _named(where: Place) -> str:
+    return ".".join(str(part) for part in where if isinstance(part, str)) or "the document"
+
+
+def _is_owners(item: Any) -> bool:
+    return isinstance(item, dict) and item == {"owners": True}
+
+
+def _full_ref(kind: str, name: str) -> str:
+    """`payments`, `finance/payments` or a whole reference, lower-cased and with kind and namespace."""
+    lowered = name.lower()
+    if ":" in lowered:
+        kind, _, lowered = lowered.partition(":")
+    return f"{kind}:{lowered}" if "/" in lowered else f"{kind}:default/{lowered}"

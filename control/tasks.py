@@ -1,0 +1,26 @@
+"""Celery's doors into the spine. Each may run twice or never: the rows say what is owed."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from celery import shared_task
+
+from control import approvals, audit, execution
+
+
+@shared_task(name="control.run", ignore_result=True)
+def run(intent_id: str) -> None:
+    execution.run(UUID(intent_id))
+
+
+@shared_task(name="control.sweep", ignore_result=True)
+def sweep() -> None:
+    approvals.expire_undecided()
+    execution.ring_owed()
+
+
+@shared_task(name="control.seal", ignore_result=True)
+def seal() -> None:
+    while audit.seal() >= audit.SEAL_BATCH:
+        pass

@@ -1,0 +1,173 @@
+"""`{% load portico %}`: icons, state marks, tags, avatars and levels, as every page shows them.
+
+Words for times and lengths are in `times.py`, measured drawings in `drawings.py`; docs/interface.md shows them in use.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import lucide
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+register = template.Library()
+
+# Icons that repeat in rows: written once per page as symbols by `icon_sprite`, then only referred to.
+SPRITE = (
+    *(
+        "box",
+        "braces",
+        "database",
+        "layers",
+        "boxes",
+        "users",
+        "user",
+        "layout-template",
+        "map-pin",
+        "server",
+    ),
+    *("square-dashed", "app-window", "package", "bot", "file", "folder"),
+)
+KIND_ICONS = {
+    "component": "box",
+    "api": "braces",
+    "resource": "database",
+    "system": "layers",
+    "domain": "boxes",
+    "group": "users",
+    "user": "user",
+    "template": "layout-template",
+    "location": "map-pin",
+    "environment": "server",
+    "agent": "bot",
+}
+KIND_ICONS_BY_TYPE = {("component", "website"): "app-window", ("component", "library"): "package"}
+UNKNOWN_KIND_ICON = "square-dashed"
+MARKS = ("ok", "warn", "bad", "info", "running", "unknown", "part", "dot")
+LEVELS = 5
+_PORTICO = '<span class="person"><span class="avatar" aria-hidden="true">P</span> Portico</span>'
+
+
+@lru_cache(maxsize=256)
+def _drawn(name: str, size: int) -> SafeString:
+    """A whole <svg>. The lucide package takes 50 µs to draw one (measured), so each is drawn once per process."""
+    drawing = lucide._render_icon(name, size, stroke_width=1.5, aria_hidden="true")
+    return mark_safe(drawing.replace("<svg ", '<svg class="icon" ', 1))  # noqa: S308 - our own drawing
+
+
+@register.simple_tag
+def icon(name: str, size: int = 16) -> SafeString:
+    """A line icon beside a word. Unknown names raise: a missing icon is a defect, not a matter of taste."""
+    name = str(name)
+    if name in SPRITE:
+        return format_html(
+            '<svg class="icon" width="{0}" height="{0}" aria-hidden="true"><use href="#icon-{1}"></use></svg>',
+            size,
+            name,
+        )
+    return _drawn(name, int(size))
+
+
+@register.simple_tag
+def kind_icon(kind: str, type: str = "", size: int = 16) -> SafeString:
+    """The icon of an entity's kind; websites and libraries have their own."""
+    kind = kind.lower()
+    name = KIND_ICONS_BY_TYPE.get((kind, str(type).lower())) or KIND_ICONS.get(kind, UNKNOWN_KIND_ICON)
+    drawing: SafeString = icon(name, size)
+    return drawing
+
+
+@register.simple_tag
+@lru_cache(maxsize=1)
+def icon_sprite() -> SafeString:
+    """All symbols that rows refer to; the layout puts it on every page."""
+    symbols = "".join(_symbol(name) for name in SPRITE)
+    return mark_safe(symbols)  # noqa: S308 - our own drawing
+
+
+def _symbol(name: str) -> str:
+    drawing = _drawn(name, 24)
+    inner = drawing[drawing.index(">") + 1 : drawing.rindex("</svg>")]
+    return f'<symbol id="icon-{name}" viewBox="0 0 24 24">{inner}</symbol>'
+
+
+@register.simple_tag
+def sign(state: str) -> SafeString:
+    """Only the sign of a state, where the words beside it already say the state."""
+    state = state if state in MARKS else "unknown"
+    return format_html(
+        '<svg class="sign is-{0}" width="14" height="14" aria-hidden="true"><use href="#sign-{0}"></use></svg>',
+        state,
+    )
+
+
+@register.simple_tag
+def mark(state: str, label: str = "") -> SafeString:
+    """Sign and word: ok, warn, bad, info, running, unknown, part; `dot` is the quiet form of ok for healthy rows."""
+    return format_html('<span class="mark is-{}">{}<span>{}</span></span>', state, sign(state), label)
+
+
+@register.simple_tag
+def tag(label: str, state: str = "") -> SafeString:
+    """A tag, only for what is not usual: Personal data, Agent, Expires 16:00."""
+    return format_html('<span class="tag{}">{}</span>', f" is-{state}" if state else "", label)
+
+
+@register.simple_tag
+def level(reached: int, words: str = "") -> SafeString:
+    """Five columns, the unbuilt ones only as bases, and the number."""
+    bars = "".join(
+        f'<rect x="{index * 5}" y="{1 if index < reached else 10}" width="3" height="{12 if index < reached else 3}"'
+        f' class="{"is-built" if index < reached else "is-base"}"/>'
+        for index in range(LEVELS)
+    )
+    return format_html(
+        '<span class="level"><svg width="23" height="14" role="img" aria-label="Level {0} of {1}">{2}</svg>'
+        "<span{3}>{4}</span></span>",
+        reached,
+        LEVELS,
+        mark_safe(bars),  # noqa: S308 - numbers and constants
+        "" if words else mark_safe(' aria-hidden="true"'),
+        words or reached,
+    )
+
+
+@register.simple_tag
+def avatar(person: Any) -> SafeString:
+    """A square with initials; agents carry the bot. Takes a user, or a name where no account is known."""
+    if getattr(person, "is_agent", False):
+        return format_html('<span class="avatar is-agent" aria-hidden="true">{}</span>', icon("bot", 14))
+    name = str(getattr(person, "label", "") or person or "")
+    return format_html('<span class="avatar" aria-hidden="true">{}</span>', initials(name))
+
+
+def initials(name: str) -> str:
+    """Two letters: of the first and the last word, or the first two of a single one."""
+    words = name.replace(".", " ").replace("-", " ").split()
+    if not words:
+        return "?"
+    return (words[0][0] + words[-1][0] if len(words) > 1 else words[0][:2]).upper()
+
+
+@register.simple_tag
+def person(user: Any) -> SafeString:
+    """Avatar and name; an agent is always named together with whom it acts for."""
+    if user is None:
+        return mark_safe(_PORTICO)  # noqa: S308 - a constant
+    owner = format_html(' <span class="dim">for {}</span>', user.acts_for.label) if user.is_agent else ""
+    return format_html('<span class="person">{} <span>{}{}</span></span>', avatar(user), user.label, owner)
+
+
+@register.filter
+def ref_name(ref: str) -> str:
+    """`payments` of `component:default/payments`."""
+    return str(ref).rpartition("/")[2].rpartition(":")[2]
+
+
+@register.filter
+def ref_kind(ref: str) -> str:
+    """`component` of `component:default/payments`; empty when the reference names none."""
+    return str(ref).partition(":")[0] if ":" in str(ref) else ""

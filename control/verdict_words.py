@@ -1,0 +1,91 @@
+"""Puts verdicts into sentences: what is so, and what to do next."""
+
+from __future__ import annotations
+
+from control.capability import Ask
+from control.deciders import Named, People
+from control.durations import format_duration
+from control.matching import Match, Question
+from control.policy_documents import Approval
+from control.subjects import Subject
+
+_NUMBERS = {1: "One", 2: "Two", 3: "Three", 4: "Four", 5: "Five"}
+
+
+def allowed_words(ask: Ask) -> str:
+    return f"Allowed at once. {_then(ask, 'You have')}".strip()
+
+
+def needs_words(approval: Approval, subject: Subject, people: People, ask: Ask) -> str:
+    """“One of the payments owners must agree. Then you have 4 h.”"""
+    number = _NUMBERS.get(approval.count, str(approval.count))
+    then = _then(ask, "Then you have") or "Then it starts by itself."
+    if not approval.owners and [who.kind for who in approval.named] == ["user"]:
+        return f"{_person(approval.named[0].ref, people)} must agree. {then}"
+    return f"{number} of {_deciders(approval, subject, people)} must agree. {then}"
+
+
+def _then(ask: Ask, begin: str) -> str:
+    return f"{begin} {format_duration(ask.duration)}." if ask.duration else ""
+
+
+def _deciders(approval: Approval, subject: Subject, people: People) -> str:
+    parts = [f"the {subject.title} owners"] if approval.owners and subject.owner_refs else []
+    parts += [f"the group {short_ref(who.ref)}" for who in approval.named if who.kind == "group"]
+    parts += [_person(who.ref, people) for who in approval.named if who.kind == "user"]
+    return _or(parts)
+
+
+def _person(ref: str, people: People) -> str:
+    members = people.members.get(ref, ())
+    return members[0].label if members else short_ref(ref)
+
+
+def nobody_words(needed: int, named: Named, people: People, subject: Subject) -> str:
+    """Why a rule that asks for somebody's yes cannot get it."""
+    if not named.refs:
+        return f"Nobody can approve this: {subject.title} has no known owner. Ask the platform team."
+    who = _or([_kind_and_name(ref) for ref in named.refs])
+    members, eligible = people.of(named), people.eligible(named)
+    if eligible:
+        names = " and ".join(user.label for user in eligible)
+        return (
+            f"Too few people can approve this: {needed} must agree, only {names} can. Ask the platform team."
+        )
+    if members:
+        return f"Nobody can approve this: you are the only one in {who}. Ask the platform team."
+    if named.groups:
+        return f"Nobody can approve this: {who} has no members. Ask the platform team."
+    return f"Nobody can approve this: {who} has no account here. Ask the platform team."
+
+
+def refusal_words(nearest: Match, question: Question) -> str:
+    """The condition that the nearest rule fails on, and the way out."""
+    rule, about = nearest.rule, nearest.failed.about
+    if about == "duration" and rule.max_duration and question.ask.duration:
+        asked, limit = format_duration(question.ask.duration), format_duration(rule.max_duration)
+        return f"{asked} is more than {rule.name} allows. Ask for {limit} or less."
+    if about == "duration":
+        return "Say for how long, like 1h."
+    if about == "environment":
+        allowed = _or(sorted(rule.scope.environments or ()))
+        return f"{rule.name} covers {allowed} only. Choose {allowed}."
+    if about == "entity":
+        return f"No rule offers this on {question.subject.title}. Ask the platform team if you need it."
+    groups = _or([_kind_and_name(who.ref) for who in rule.subjects])
+    return f"{rule.name} is for {groups}, and you are not in it. Ask somebody who is."
+
+
+def _kind_and_name(ref: str) -> str:
+    kind, _, _ = ref.partition(":")
+    return f"the group {short_ref(ref)}" if kind == "group" else short_ref(ref)
+
+
+def short_ref(ref: str) -> str:
+    """`payments` for group:default/payments; other namespaces are kept."""
+    _, _, path = ref.partition(":")
+    return path.removeprefix("default/")
+
+
+def _or(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} or {parts[-1]}" if parts else "nobody"
