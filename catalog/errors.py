@@ -1,0 +1,19 @@
+"""Refusals of the catalogue, in words for people: what happened, where, what to do."""
+
+from __future__ import annotations
+
+from control.errors import ControlError
+
+
+class CatalogError(ControlError):
+    """Base of all refusals of this app."""
+
+
+class Unreadable(CatalogError):
+    """A file, address or repository could not be read this time; nothing is concluded from it."""
+
+    status = 422
+
+
+class Missing(Unreadable):
+    """The place answered, and there is nothing at that path."""

@@ -1,0 +1,85 @@
+"""What pages say about a location: its state in a word, what registering one would do, who may remove it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db.models import Q
+
+from catalog.forms import RegisterForm
+from catalog.models import Location
+from catalog.presentation import place_words
+from control.models import User
+
+TROUBLED = Q(failing_since__isnull=False) | Q(problem_count__gt=0)
+_ICONS = {Location.Type.FILE: "folder", Location.Type.URL: "globe", Location.Type.GIT: "folder-git-2"}
+
+
+@dataclass(frozen=True)
+class LocationRow:
+    location: Location
+    mark: str  # ok, warn, bad, running, unknown
+    words: str
+    place: str
+    icon: str
+    is_busy: bool  # a page about it asks again soon
+
+
+def row(location: Location) -> LocationRow:
+    mark, words = state_of(location)
+    return LocationRow(
+        location=location,
+        mark=mark,
+        words=words,
+        place=place_words(location),
+        icon=_ICONS[Location.Type(location.type)],
+        is_busy=mark == "running",
+    )
+
+
+def state_of(location: Location) -> tuple[str, str]:
+    """A mark and a word for it. What is under way comes before what was found last time."""
+    if location.reading_since:
+        return "running", "Reading"
+    if is_owed(location):
+        return "running", "Waiting to be read"
+    if location.failing_since:
+        return "bad", "Cannot be read"
+    if location.problem_count:
+        return "warn", f"{location.problem_count:,} problem{'' if location.problem_count == 1 else 's'}"
+    return ("ok", "Read") if location.read_at else ("unknown", "Not read yet")
+
+
+def is_owed(location: Location) -> bool:
+    """Somebody asked for a read that has not happened since."""
+    asked = location.refresh_asked_at
+    last = max(filter(None, (location.read_at, location.failing_since)), default=None)
+    return asked is not None and (last is None or asked > last)
+
+
+def may_remove(location: Location, user: User) -> bool:
+    """Whether to offer it; the rule itself is in `locations.remove`."""
+    return user.is_staff or location.registered_by_id == user.pk
+
+
+def effect_of(form: RegisterForm) -> list[str]:
+    """What registering this would do, in sentences; empty while nothing sensible is typed."""
+    if not form.is_bound or not form.is_valid():
+        return []
+    every = settings.PORTICO_REFRESH_SECONDS // 60 or 1
+    sentences = {
+        Location.Type.GIT: "Portico clones this git repository and reads its catalog-info.yaml, or the path after #.",
+        Location.Type.URL: "Portico reads this one file from the web.",
+        Location.Type.FILE: "Portico reads these files from this server's disk.",
+    }
+    return [
+        sentences[Location.Type(form.cleaned_data["type"])],
+        "What the file points to is read too. Each entity is checked, and a bad one never takes its neighbours along.",
+        f"It is read again every {every} min, and whenever somebody asks.",
+        *(
+            ["People and teams are taken from it, and teams approve requests."]
+            if form.cleaned_data.get("is_org_source")
+            else []
+        ),
+    ]

@@ -1,0 +1,133 @@
+"""Registering, refreshing and removing locations: what people, commands and templates call.
+
+Each checks, changes, records and rings a worker once the change is committed. Reading itself is `ingest.py`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from catalog import org, problem_store, store, targets, tasks
+from catalog.ingest_record import NAMED
+from catalog.models import Location, Problem
+from catalog.naming import location_ref
+from control import audit
+from control.errors import InvalidParameters, Refused
+from control.models import User
+
+
+def register(type: str, target: str, *, by: User | None, is_org_source: bool = False) -> Location:
+    """The location of this target, new or as it stands, with a read of it owed.
+
+    `by` None is the command line, which alone may name files outside PORTICO_FILE_ROOTS. Raises `InvalidParameters`
+    for a target that makes no sense, `Refused` when somebody else than an administrator asks for an org source.
+    """
+    if is_org_source and by is not None and not by.is_staff:
+        raise Refused(
+            "Only administrators may register a source of people and teams, because teams approve requests. "
+            "Register it without that mark, or ask an administrator."
+        )
+    try:
+        target = targets.checked_target(type, target, outside_roots=by is None)
+    except targets.TargetRefused as error:
+        raise InvalidParameters({"target": str(error)}) from error
+    return _registered(type, target, by=by, is_org_source=is_org_source)
+
+
+def _registered(type: str, target: str, *, by: User | None, is_org_source: bool) -> Location:
+    with transaction.atomic():
+        location, is_new = _get_or_create(type, target, by=by, is_org_source=is_org_source)
+        before = {"is_org_source": location.is_org_source}
+        if is_new:
+            audit.record(
+                "location.registered",
+                actor=by,
+                subject_ref=location_ref(location),
+                summary=f"Registered {location}",
+                after={"type": type, "target": target, "is_org_source": is_org_source},
+            )
+        elif is_org_source and not location.is_org_source:
+            location.is_org_source = True
+            location.files.all().delete()  # people in unchanged files are to be read now
+            audit.record(
+                "location.became_org_source",
+                actor=by,
+                subject_ref=location_ref(location),
+                summary=f"People and teams are read from {location}",
+                before=before,
+                after={"is_org_source": True},
+            )
+        if by is None and location.type == Location.Type.FILE:
+            location.is_outside_roots = True
+        _owe_a_read(location)
+    return location
+
+
+def _get_or_create(type: str, target: str, *, by: User | None, is_org_source: bool) -> tuple[Location, bool]:
+    """Insert first and look on a clash: two that register at once get the same row."""
+    try:
+        with transaction.atomic():
+            return (
+                Location.objects.create(
+                    type=type, target=target, registered_by=by, is_org_source=is_org_source
+                ),
+                True,
+            )
+    except IntegrityError as error:
+        if "location_registered_once" not in str(error):
+            raise
+        return Location.objects.select_for_update().get(type=type, target=target), False
+
+
+def _owe_a_read(location: Location) -> None:
+    now = timezone.now()
+    location.refresh_asked_at = location.next_read_at = now
+    location.save(update_fields=["is_org_source", "is_outside_roots", "refresh_asked_at", "next_read_at"])
+    transaction.on_commit(partial(tasks.ring, location.pk))
+
+
+@transaction.atomic
+def ask_refresh(location_id: UUID, *, by: User | None) -> Location:
+    """Read it again soon; asking twice is one read. Anybody may ask."""
+    location = Location.objects.select_for_update().get(pk=location_id)
+    _owe_a_read(location)
+    audit.record(
+        "location.refresh_asked",
+        actor=by,
+        subject_ref=location_ref(location),
+        summary=f"Asked to read {location} again",
+    )
+    return location
+
+
+@transaction.atomic
+def remove(location_id: UUID, *, by: User) -> None:
+    """Take a location and all that came from it out of the catalogue; the record keeps what that was."""
+    store.lock_catalogue()
+    location = Location.objects.select_for_update().get(pk=location_id)
+    if not (by.is_staff or location.registered_by_id == by.pk):
+        raise Refused("Only who registered a location, or an administrator, may remove it. Ask one of them.")
+    refs = store.remove_entities_of(location)
+    heirs = list(
+        Location.objects.filter(
+            problems__code=Problem.Code.CONFLICT, problems__entity_ref__in=refs
+        ).distinct()
+    )
+    audit.record(
+        "location.removed",
+        actor=by,
+        subject_ref=location_ref(location),
+        summary=f"Removed {location} with {len(refs)} entities",
+        before={"type": location.type, "target": location.target, "entities": refs[:NAMED]},
+    )
+    location.delete()
+    if refs:
+        problem_store.follow_references([], [], refs)
+        store.raise_revision(at=timezone.now())
+        org.sync_if_concerned(refs)
+    for heir in heirs:  # the second claimant of a name gets it now
+        _owe_a_read(heir)

@@ -1,0 +1,235 @@
+"""The catalogue: entities read from descriptor files, the locations they come from, and what went wrong.
+
+An Entity row is what one descriptor document said, plus columns that lists filter and sort on. Relations are stored
+once per direction, so that both ends are read with one index. Reading files is `reading.py`, writing these rows
+`ingest.py` with `store.py`; nothing else writes them.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from django.db.models import CheckConstraint, Q, UniqueConstraint
+from django.urls import reverse
+
+if TYPE_CHECKING:
+    from control.models import User
+
+
+HEAVY = ("document", "terms", "search", "source_text")  # columns of an entity that can be megabytes
+
+
+class LocationQuerySet(models.QuerySet["Location"]):
+    def due(self, at: datetime) -> Self:
+        """What is owed a read at `at`: asked for, never read, the interval is over, or its reader died."""
+        return self.filter(next_read_at__lte=at).order_by("next_read_at", "pk")
+
+
+class Location(models.Model):
+    """A place that descriptors are read from.
+
+    States: never read (`read_at` is null) → read; a failed read keeps the entities and sets `failing_since`. A read is
+    owed once `next_read_at` has passed; who reads moves it on as a sign of life, so a dead reader's work is owed again.
+    """
+
+    class Type(models.TextChoices):
+        FILE = "file", "File or folder"
+        URL = "url", "Web address"
+        GIT = "git", "Git repository"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    type = models.CharField(max_length=8, choices=Type)
+    target = models.CharField(max_length=2000)  # git targets: `<url>#<path or glob inside>`
+    # Users and groups, and so the right to approve, are taken from such locations alone.
+    is_org_source = models.BooleanField(default=False)
+    # Registered at the command line, by somebody who reads these files anyway: may lie outside PORTICO_FILE_ROOTS.
+    is_outside_roots = models.BooleanField(default=False)
+    registered_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    registered_at = models.DateTimeField(auto_now_add=True)
+    refresh_asked_at = models.DateTimeField(null=True)
+    next_read_at = models.DateTimeField(null=True)  # null: not by itself
+    reading_since = models.DateTimeField(null=True)  # a worker reads it now
+    progress = models.CharField(max_length=200, blank=True)  # one line for people while it is read
+    read_at = models.DateTimeField(null=True)  # last successful read
+    failing_since = models.DateTimeField(null=True)
+    failure = models.TextField(blank=True)  # what, where, what to do
+    revision = models.CharField(max_length=64, blank=True)  # git commit of the last read
+    entity_count = models.PositiveIntegerField(default=0)
+    problem_count = models.PositiveIntegerField(default=0)
+
+    objects = LocationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["type", "target"], name="location_registered_once"),
+            CheckConstraint(condition=Q(type__in=["file", "url", "git"]), name="location_type_known"),
+        ]
+        indexes = [models.Index(fields=["next_read_at"], name="location_next_read")]  # what is owed a read
+
+    def __str__(self) -> str:
+        return f"{self.type}:{self.target}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("catalog:location", args=[self.pk])
+
+
+class SourceFile(models.Model):
+    """One file as it was last read, so that an unchanged file is neither parsed nor written again.
+
+    `key` is the path inside the location's tree, or a web address. `reads` are the keys that its placeholders pulled
+    in, with their digests; `targets` the keys that its Location entities point to, each with the ref of the pointer.
+    """
+
+    location = models.ForeignKey(Location, on_delete=models.CASCADE, related_name="files")
+    key = models.CharField(max_length=2000)
+    digest = models.CharField(
+        max_length=64
+    )  # SHA-256 of the bytes; empty when it must be parsed again anyway
+    reads = models.JSONField(default=dict)
+    targets = models.JSONField(default=list)
+    refs = ArrayField(models.CharField(max_length=255), default=list)
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["location", "key"], name="source_file_once")]
+
+
+class EntityQuerySet(models.QuerySet["Entity"]):
+    def visible_to(self, user: User) -> Self:  # noqa: ARG002  every caller says for whom it asks
+        """Where every list, search and count starts. Everybody who is signed in sees the whole catalogue."""
+        return self
+
+    def owned_by(self, *refs: str) -> Self:
+        return self.filter(owner_ref__in=refs)
+
+    def light(self) -> Self:
+        """What a list of entities needs."""
+        return self.defer(*HEAVY)
+
+
+class Entity(models.Model):
+    """One catalogue entity: `document` is the descriptor, placeholders resolved; columns repeat what lists need."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    ref = models.CharField(max_length=255)  # lower-case kind:namespace/name
+    kind = models.CharField(max_length=63)  # lower case; `document` keeps the spelling
+    namespace = models.CharField(max_length=63)  # lower case
+    name = models.CharField(max_length=63)  # as written
+    title = models.CharField(max_length=500, blank=True)
+    description = models.TextField(blank=True)
+    type = models.CharField(max_length=200, blank=True)
+    lifecycle = models.CharField(max_length=200, blank=True)
+    owner_ref = models.CharField(max_length=255, blank=True)
+    system_ref = models.CharField(max_length=255, blank=True)
+    tags = ArrayField(models.CharField(max_length=63), default=list)
+    document = models.JSONField()
+    digest = models.CharField(max_length=64)  # SHA-256 of what is kept of the document
+    terms = ArrayField(models.TextField(), default=list)  # lower-cased `path` and `path=value`, for filters
+    search = SearchVectorField(null=True)
+    location = models.ForeignKey(Location, on_delete=models.CASCADE, related_name="entities")
+    source_path = models.CharField(max_length=2000, blank=True)  # file inside the location
+    source_line = models.PositiveIntegerField(default=1)
+    source_text = models.TextField(blank=True)  # the YAML of this document
+    parent = models.ForeignKey(
+        "self", null=True, on_delete=models.SET_NULL
+    )  # the Location entity that pointed here
+    # The file or document it came from is broken or missing, though nothing took it away: the last good version stays.
+    orphaned_at = models.DateTimeField(null=True)
+    first_seen_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField()
+
+    objects = EntityQuerySet.as_manager()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["ref"], name="entity_ref_once")]
+        indexes = [
+            models.Index(fields=["kind", "type", "name"], name="entity_kind_type_name"),  # the list, filtered
+            models.Index(fields=["owner_ref", "kind", "name"], name="entity_owner_kind_name"),  # owner pages
+            models.Index(fields=["system_ref", "kind", "name"], name="entity_system_kind_name"),
+            models.Index(fields=["name"], name="entity_name"),  # the list, whole
+            models.Index(fields=["-changed_at"], name="entity_changed"),  # recent changes on the home page
+            GinIndex(fields=["terms"], name="entity_terms"),
+            GinIndex(fields=["search"], name="entity_search"),
+            GinIndex(fields=["name"], name="entity_name_trigram", opclasses=["gin_trgm_ops"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.ref
+
+    @property
+    def label(self) -> str:
+        return self.title or self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("catalog:entity", args=[self.kind, self.namespace, self.name])
+
+
+class Relation(models.Model):
+    """`source` has `type` to `target_ref`; the target may not exist (a dangling reference, shown as unknown).
+
+    Both directions are rows: ownedBy and ownerOf, dependsOn and dependencyOf, … A row stands while one of the two ends
+    says it: the document of `source` (`is_stated`), or that of the target, the other way round (`is_stated_by_target`).
+    """
+
+    # The unique constraint begins with it, so it needs no index of its own.
+    source = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="relations", db_index=False)
+    type = models.CharField(max_length=63)
+    target_ref = models.CharField(max_length=255)
+    is_stated = models.BooleanField(default=True)
+    is_stated_by_target = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["source", "type", "target_ref"], name="relation_once")]
+        indexes = [models.Index(fields=["target_ref", "type"], name="relation_target")]
+
+
+class Problem(models.Model):
+    """Something wrong with a location, a file or an entity, in words a person can act on."""
+
+    class Severity(models.TextChoices):
+        ERROR = "error", "Error"
+        WARNING = "warning", "Warning"
+
+    class Code(models.TextChoices):
+        UNREADABLE = "unreadable", "Cannot be read"
+        YAML = "yaml", "Not valid YAML"
+        INVALID = "invalid", "Not a valid entity"
+        CONFLICT = "conflict", "Claimed by two locations"
+        DANGLING = "dangling", "Refers to something unknown"
+        NOT_ALLOWED = "not_allowed", "Not allowed from this location"
+
+    location = models.ForeignKey(Location, on_delete=models.CASCADE, related_name="problems")
+    entity = models.ForeignKey(Entity, null=True, on_delete=models.CASCADE, related_name="problems")
+    entity_ref = models.CharField(max_length=255, blank=True)
+    target_ref = models.CharField(max_length=255, blank=True)  # dangling: what is not there
+    severity = models.CharField(max_length=8, choices=Severity, default=Severity.ERROR)
+    code = models.CharField(max_length=16, choices=Code)
+    path = models.CharField(max_length=1000, blank=True)
+    line = models.PositiveIntegerField(null=True)
+    message = models.TextField()  # what, where, what to do
+    found_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["entity_ref"], name="problem_entity_ref"),
+            models.Index(fields=["target_ref"], name="problem_target_ref", condition=~Q(target_ref="")),
+        ]
+
+
+class CatalogRevision(models.Model):
+    """One row: a counter raised by every change of the catalogue, and the facets counted at that revision."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    number = models.PositiveBigIntegerField(default=0)
+    changed_at = models.DateTimeField(null=True)
+    facets = models.JSONField(default=dict)
+    facets_number = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [CheckConstraint(condition=Q(id=1), name="catalog_revision_single")]

@@ -1,0 +1,352 @@
+"""Reading all of a location: its files, the Location entities in them and what those point to, to rows and troubles.
+
+Writes nothing. A file whose bytes are as at the last read is not parsed again: what it yielded then still stands. What
+cannot be read or understood is a Trouble, and what it described before is kept; nothing is concluded from a failure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from catalog import placeholders
+from catalog.entity_rows import EntityRow, entity_row
+from catalog.errors import Unreadable
+from catalog.models import Problem, SourceFile
+from catalog.refs import ref_of
+from catalog.sources import Source
+from catalog.validate import Fault, faults_of, is_name, is_namespace, unknown_version
+from catalog.yaml12 import Document, YamlError, decode, documents, line_of
+
+# Mixed into every digest: what is made of a file changed with the program, so it must be read anew.
+FORMAT = b"1"
+DEPTH_LIMIT = 20  # Location entities that point to Location entities
+FILE_LIMIT = 100_000
+ORG_KINDS = frozenset({"user", "group"})
+BATCH = 500  # rows handed on at once: bounds memory, and round trips too
+_MESSAGES_PER_DOCUMENT = 10
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A problem as it will be shown."""
+
+    code: str
+    message: str
+    path: str
+    line: int | None = None
+    entity_ref: str = ""
+    severity: str = Problem.Severity.ERROR
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a Location entity points to: `key` of a file, the pointer and where it stands."""
+
+    key: str
+    pointer: str = ""  # ref of the Location entity
+    line: int = 1
+    is_optional: bool = False
+
+
+class State(Enum):
+    PARSED = "parsed"
+    SAME = "same"  # not parsed: its bytes, and those it pulls in, are as at the last read
+    UNREADABLE = "unreadable"
+
+
+@dataclass
+class FileRead:
+    """What became of one file; its rows were handed on while reading."""
+
+    key: str
+    state: State
+    digest: str = ""  # empty: parse it again next time
+    refs: list[str] = field(default_factory=list)  # that it describes
+    kept: set[str] = field(default_factory=set)  # that it described, and that are to stay though broken now
+    reads: dict[str, str] = field(default_factory=dict)
+    targets: list[Target] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+
+
+@dataclass
+class Reading:
+    files: list[FileRead]
+    troubles: list[Trouble]
+
+    @property
+    def described(self) -> set[str]:
+        """What the location describes now."""
+        return {ref for file in self.files for ref in file.refs}
+
+    @property
+    def kept(self) -> set[str]:
+        """What it described before and does not take back: its file or document is broken."""
+        return {ref for file in self.files for ref in file.kept} - self.described
+
+
+def read_location(
+    source: Source,
+    known: Mapping[str, SourceFile],
+    *,
+    is_org_source: bool,
+    emit: Callable[[list[EntityRow]], None],
+    progress: Callable[[str], None],
+) -> Reading:
+    """All that `source` yields; rows go to `emit` in batches. Raises `Unreadable` when its entry cannot be read."""
+    reader = _Reader(source, known, is_org_source, emit)
+    reader.walk(progress)
+    return Reading(list(reader.files.values()), reader.troubles)
+
+
+class _Reader:
+    def __init__(
+        self,
+        source: Source,
+        known: Mapping[str, SourceFile],
+        is_org_source: bool,
+        emit: Callable[[list[EntityRow]], None],
+    ) -> None:
+        self._source = source
+        self._known = known
+        self._is_org_source = is_org_source
+        self._emit = emit
+        self._rows: list[EntityRow] = []
+        self._claimed: dict[str, str] = {}  # ref → key of the file that describes it: the first one
+        self._contents: dict[str, bytes] = {}
+        self.files: dict[str, FileRead] = {}
+        self.troubles: list[Trouble] = []
+
+    def walk(self, progress: Callable[[str], None]) -> None:
+        entries = self._source.entries()
+        queue = deque((Target(key), "", 0) for key in entries)
+        while queue:
+            target, parent_path, depth = queue.popleft()
+            if target.key in self.files:
+                continue  # read already: also where Location entities point in a circle
+            if depth > DEPTH_LIMIT or len(self.files) >= FILE_LIMIT:
+                self._stop(target, parent_path)
+                continue
+            found = self._file(target, parent_path, is_only=len(entries) == 1 and depth == 0)
+            self.files[target.key] = found
+            queue.extend((next_target, target.key, depth + 1) for next_target in found.targets)
+            self._flush(at_least=BATCH)
+            progress(f"Reading: {len(self.files):,} files, {len(queue):,} more known")
+        self._flush(at_least=1)
+
+    def _flush(self, *, at_least: int) -> None:
+        if len(self._rows) >= at_least:
+            self._emit(self._rows)
+            self._rows = []
+
+    def _stop(self, target: Target, parent_path: str) -> None:
+        self.files[target.key] = self._as_before(target.key)
+        self.troubles.append(
+            Trouble(
+                Problem.Code.UNREADABLE,
+                f"{target.key} is not followed: at most {FILE_LIMIT:,} files and {DEPTH_LIMIT} Location entities in "
+                "a row are read. Register it as a location of its own.",
+                parent_path,
+                target.line,
+                target.pointer,
+            )
+        )
+
+    def _file(self, target: Target, parent_path: str, *, is_only: bool) -> FileRead:
+        try:
+            data = self._source.read(target.key)
+        except Unreadable as error:
+            if is_only:
+                raise
+            if not target.is_optional:
+                self.troubles.append(
+                    Trouble(
+                        Problem.Code.UNREADABLE,
+                        str(error),
+                        parent_path or target.key,
+                        target.line,
+                        target.pointer,
+                    )
+                )
+            return self._as_before(target.key)
+        digest = digest_of(data)
+        known = self._known.get(target.key)
+        if known and known.digest == digest and self._is_unclaimed(known) and self._reads_same(known):
+            self._claimed |= dict.fromkeys(known.refs, known.key)
+            return _same(known)
+        return self._parsed(target, data, digest)
+
+    def _is_unclaimed(self, known: SourceFile) -> bool:
+        """Another file may describe now what this one did: then it must be read for that to be said."""
+        return not any(ref in self._claimed for ref in known.refs)
+
+    def _as_before(self, key: str) -> FileRead:
+        """A file that could not be read: what it described stays, and what it pointed to is still followed."""
+        known = self._known.get(key)
+        if known is None:
+            return FileRead(key, State.UNREADABLE)
+        targets = [Target(*target) for target in known.targets]
+        return FileRead(key, State.UNREADABLE, kept=set(known.refs), targets=targets)
+
+    def _reads_same(self, known: SourceFile) -> bool:
+        try:
+            return all(digest_of(self._content(key)) == digest for key, digest in known.reads.items())
+        except Unreadable:
+            return False
+
+    def _content(self, key: str) -> bytes:
+        if key not in self._contents:
+            self._contents[key] = self._source.read(key)
+        return self._contents[key]
+
+    def _parsed(self, target: Target, data: bytes, digest: str) -> FileRead:
+        found = FileRead(target.key, State.PARSED)
+        before = len(self.troubles)
+        try:
+            for document in documents(decode(data)):
+                self._document(document, target, found)
+        except YamlError as error:  # not even text
+            self._trouble(Problem.Code.YAML, str(error), target.key, error.line)
+            found.kept |= self._refs_before(target.key)
+        if len(self.troubles) == before:
+            found.digest = digest
+        return found
+
+    def _trouble(self, code: str, message: str, path: str, line: int, ref: str = "") -> None:
+        self.troubles.append(Trouble(code, message, path, line, ref))
+
+    def _refs_before(self, key: str) -> set[str]:
+        known = self._known.get(key)
+        return set(known.refs) if known else set()
+
+    def _document(self, document: Document, target: Target, found: FileRead) -> None:
+        if document.error:
+            self._trouble(Problem.Code.YAML, str(document.error), target.key, document.error.line)
+            found.kept |= self._refs_before(target.key)  # which of them it was cannot be told
+            return
+        if document.value is None:
+            return
+        value = self._filled(document, found)
+        if value is None:
+            return
+        faults = faults_of(value)
+        if faults:
+            self._refuse(document, value, faults, found)
+        else:
+            self._accept(document, value, target, found)
+
+    def _filled(self, document: Document, found: FileRead) -> Any:
+        """The document with its placeholders replaced; None when one could not be."""
+        if not placeholders.has_any(document.text):
+            return document.value
+
+        def read(target: str) -> bytes:
+            [key, *more] = self._source.resolve(found.key, target)
+            if more:
+                raise Unreadable(f"{target} names several files. Name one.")
+            data = self._content(key)
+            found.reads[key] = digest_of(data)
+            return data
+
+        try:
+            return placeholders.resolved(document.value, read)
+        except placeholders.PlaceholderFailed as error:
+            self._refuse(
+                document, document.value, [Fault(error.path, str(error))], found, Problem.Code.UNREADABLE
+            )
+            return None
+
+    def _refuse(
+        self,
+        document: Document,
+        value: Any,
+        faults: list[Fault],
+        found: FileRead,
+        code: str = Problem.Code.INVALID,
+    ) -> None:
+        ref = _likely_ref(value)
+        before = self._refs_before(found.key)
+        found.kept |= {ref} & before if ref else before
+        for fault in faults[:_MESSAGES_PER_DOCUMENT]:
+            line = line_of(document.text, fault.path, first_line=document.line)
+            self._trouble(code, fault.message, found.key, line, ref)
+
+    def _accept(self, document: Document, value: dict[str, Any], target: Target, found: FileRead) -> None:
+        ref = ref_of(value)
+        if refusal := self._refusal(value, ref):
+            self._trouble(*refusal, found.key, document.line, ref)
+            return
+        self._claimed[ref] = found.key
+        found.refs.append(ref)
+        row, errors = entity_row(
+            value, path=found.key, line=document.line, text=document.text, parent_ref=target.pointer
+        )
+        self._rows.append(row)
+        for stated in errors:
+            line = line_of(document.text, ("spec", stated.field), first_line=document.line)
+            self._trouble(Problem.Code.INVALID, f"spec.{stated.field}: {stated.error}", found.key, line, ref)
+        if unknown := unknown_version(value):
+            line = line_of(document.text, ("apiVersion",), first_line=document.line)
+            warning = Problem.Severity.WARNING
+            self.troubles.append(Trouble(Problem.Code.INVALID, unknown, found.key, line, ref, warning))
+        if row.kind == "location":
+            found.targets += self._targets(document, value, ref, found)
+
+    def _refusal(self, value: dict[str, Any], ref: str) -> tuple[str, str] | None:
+        """Why a valid entity cannot be taken from here."""
+        if value["kind"].lower() in ORG_KINDS and not self._is_org_source:
+            return Problem.Code.NOT_ALLOWED, (
+                f"A {value['kind']} cannot come from this location, because groups decide about requests. Ask an "
+                "administrator to register the location as a source of people and teams."
+            )
+        if ref in self._claimed:
+            return Problem.Code.CONFLICT, (
+                f"{ref} is described already in {self._claimed[ref]}, which is used. Delete one of them, or rename it."
+            )
+        return None
+
+    def _targets(
+        self, document: Document, value: dict[str, Any], ref: str, found: FileRead
+    ) -> Iterator[Target]:
+        spec = value["spec"] if isinstance(value.get("spec"), dict) else {}
+        written = [
+            ((), spec.get("target")),
+            *((("targets", i), t) for i, t in enumerate(spec.get("targets") or [])),
+        ]
+        is_optional = spec.get("presence") == "optional"
+        for path, target in written:
+            if not isinstance(target, str):
+                continue
+            line = line_of(document.text, ("spec", *(path or ("target",))), first_line=document.line)
+            try:
+                for key in self._source.resolve(found.key, target):
+                    yield Target(key, ref, line, is_optional)
+            except Unreadable as error:
+                if not is_optional:
+                    self._trouble(Problem.Code.UNREADABLE, str(error), found.key, line, ref)
+
+
+def digest_of(data: bytes) -> str:
+    return hashlib.sha256(FORMAT + data).hexdigest()
+
+
+def _same(known: SourceFile) -> FileRead:
+    targets = [Target(*target) for target in known.targets]
+    return FileRead(
+        known.key, State.SAME, known.digest, refs=list(known.refs), reads=known.reads, targets=targets
+    )
+
+
+def _likely_ref(value: Any) -> str:
+    """Which entity a refused document is about, when its envelope says so."""
+    if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
+        return ""
+    kind, name = value.get("kind"), value["metadata"].get("name")
+    namespace = value["metadata"].get("namespace") or "default"
+    if not (is_name(kind) and is_name(name) and is_namespace(namespace)):
+        return ""
+    return f"{kind}:{namespace}/{name}".lower()

@@ -1,0 +1,208 @@
+"""Writing what was read, set by set: rows are copied into a table of this connection, a few statements do the rest.
+
+The number of statements does not grow with the number of entities. Whoever calls holds the catalogue's lock and a
+transaction (`lock_catalogue`); relations are `relation_store.py`, problems `problem_store.py`.
+"""
+
+# ruff: noqa: S608 - what is put into statements is constants of this module; values are parameters
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from catalog import relation_store
+from catalog.entity_rows import EntityRow
+from catalog.models import Location
+
+_CATALOGUE_LOCK = 7_340_004  # any number, the same in every process
+_SEPARATOR = (
+    "\x1e"  # between list items on their way in; a term that holds one is cut there, and nobody is hurt
+)
+_COLUMNS = (
+    *(
+        "ref",
+        "kind",
+        "namespace",
+        "name",
+        "title",
+        "description",
+        "type",
+        "lifecycle",
+        "owner_ref",
+        "system_ref",
+    ),
+    *("tags", "document", "digest", "terms", "words_a", "words_b", "words_c"),
+    *("source_path", "source_line", "source_text", "parent_ref", "relations"),
+)
+_plain = attrgetter(*_COLUMNS)
+_CREATE = f"""
+CREATE TEMPORARY TABLE IF NOT EXISTS entity_stage (
+    {", ".join(f"{column} text" for column in _COLUMNS)}, state text, entity_id uuid
+)
+"""
+# What each row means for the catalogue: new, changed, moved (same words, another place), same, or somebody else's.
+_COMPARE = """
+UPDATE entity_stage s SET entity_id = e.id, state = CASE
+    WHEN e.location_id <> %(location)s THEN 'foreign'
+    WHEN e.digest <> s.digest THEN 'changed'
+    WHEN (e.source_path, e.source_line, e.source_text, e.orphaned_at)
+        IS DISTINCT FROM (s.source_path, s.source_line::int, s.source_text, NULL::timestamptz) THEN 'moved'
+    ELSE 'same' END
+FROM catalog_entity e WHERE e.ref = s.ref
+"""
+_WRITTEN = (
+    *("title", "description", "type", "lifecycle", "owner_ref", "system_ref"),
+    *("tags", "document", "digest", "terms", "search"),
+    *("name", "source_path", "source_line", "source_text", "parent_id", "orphaned_at"),
+)
+_UPSERT = f"""
+INSERT INTO catalog_entity (
+    id, ref, kind, namespace, location_id, first_seen_at, changed_at, {", ".join(_WRITTEN)}
+)
+SELECT COALESCE(s.entity_id, gen_random_uuid()), s.ref, s.kind, s.namespace, %(location)s, %(at)s, %(at)s,
+    s.title, s.description, s.type, s.lifecycle, s.owner_ref, s.system_ref,
+    string_to_array(s.tags, %(separator)s), s.document::jsonb, s.digest, string_to_array(s.terms, %(separator)s),
+    setweight(to_tsvector('simple', s.words_a), 'A') || setweight(to_tsvector('simple', s.words_b), 'B')
+        || setweight(to_tsvector('simple', s.words_c), 'C'),
+    s.name, s.source_path, s.source_line::int, s.source_text, parent.id, NULL
+FROM entity_stage s LEFT JOIN catalog_entity parent ON parent.ref = NULLIF(s.parent_ref, '')
+WHERE s.state IN ('new', 'changed', 'moved') AND (s.kind = 'location') = %(pointers)s
+ON CONFLICT (ref) DO UPDATE SET
+    {", ".join(f"{column} = excluded.{column}" for column in _WRITTEN)},
+    changed_at = CASE WHEN catalog_entity.digest = excluded.digest THEN catalog_entity.changed_at
+                      ELSE excluded.changed_at END
+"""
+# Location entities may point to Location entities, so theirs are known only once all of them are there.
+_POINTERS_PARENTS = """
+UPDATE catalog_entity e SET parent_id = parent.id
+FROM entity_stage s JOIN catalog_entity parent ON parent.ref = s.parent_ref
+WHERE e.ref = s.ref AND s.kind = 'location' AND s.parent_ref <> '' AND s.state <> 'foreign'
+    AND e.parent_id IS DISTINCT FROM parent.id
+"""
+
+
+@dataclass
+class Written:
+    """What an ingestion did, as references."""
+
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    foreign: list[tuple[str, str, int, str]] = field(default_factory=list)  # ref, path, line, whose
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+
+def lock_catalogue() -> None:
+    """One writer of the catalogue at a time, until the end of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CATALOGUE_LOCK])
+
+
+class Stage:
+    """Rows on their way in; nothing is visible to anybody before `apply`."""
+
+    def __init__(self) -> None:
+        self.is_empty = True
+
+    def add(self, rows: Iterable[EntityRow]) -> None:
+        with connection.cursor() as cursor:
+            if self.is_empty:
+                cursor.execute(_CREATE)
+                cursor.execute("TRUNCATE entity_stage")
+                self.is_empty = False
+            with cursor.copy(f"COPY entity_stage ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(_sent(row))
+
+    def apply(self, location: Location, *, at: datetime) -> Written:
+        """Put the rows into the catalogue, with their relations. What another location owns stays as it is."""
+        if self.is_empty:
+            return Written()
+        parameters: dict[str, UUID | datetime | str] = {
+            "location": location.pk,
+            "at": at,
+            "separator": _SEPARATOR,
+        }
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE entity_stage SET state = 'new', entity_id = NULL")
+            cursor.execute(_COMPARE, parameters)
+            for pointers in (True, False):
+                cursor.execute(_UPSERT, {**parameters, "pointers": pointers})
+            cursor.execute(_POINTERS_PARENTS)
+            written = _written(cursor)
+            relation_store.write_staged(cursor)
+            cursor.execute("TRUNCATE entity_stage")
+        return written
+
+
+def _sent(row: EntityRow) -> tuple[str | int, ...]:
+    *columns, relations = _plain(row)
+    joined = (_SEPARATOR.join(value) if isinstance(value, list) else value for value in columns)
+    return (*joined, json.dumps(relations))
+
+
+def _written(cursor: Any) -> Written:
+    cursor.execute("SELECT state, array_agg(ref ORDER BY ref) FROM entity_stage GROUP BY state")
+    refs = dict(cursor.fetchall())
+    cursor.execute(
+        "SELECT s.ref, s.source_path, s.source_line::int, l.type || ':' || l.target FROM entity_stage s"
+        " JOIN catalog_entity e ON e.id = s.entity_id JOIN catalog_location l ON l.id = e.location_id"
+        " WHERE s.state = 'foreign' ORDER BY s.ref"
+    )
+    return Written(refs.get("new", []), refs.get("changed", []), [], cursor.fetchall())
+
+
+def remove_all_but(location: Location, refs: Collection[str]) -> list[str]:
+    """Take away what `location` does not describe any more. Returns what went."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, ref FROM catalog_entity WHERE location_id = %s AND NOT ref = ANY(%s) ORDER BY ref",
+            [location.pk, list(refs)],
+        )
+        gone = cursor.fetchall()
+    _delete([id for id, _ in gone], [ref for _, ref in gone])
+    return [ref for _, ref in gone]
+
+
+def remove_entities_of(location: Location) -> list[str]:
+    return remove_all_but(location, [])
+
+
+def _delete(ids: list[object], refs: list[str]) -> None:
+    if not ids:
+        return
+    with connection.cursor() as cursor:
+        relation_store.forget(cursor, ids, refs)
+        cursor.execute("DELETE FROM catalog_problem WHERE entity_id = ANY(%s)", [ids])
+        cursor.execute("UPDATE catalog_entity SET parent_id = NULL WHERE parent_id = ANY(%s)", [ids])
+        cursor.execute("DELETE FROM catalog_entity WHERE id = ANY(%s)", [ids])
+
+
+def mark_orphans(location: Location, kept: Collection[str], *, at: datetime) -> None:
+    """What is kept though its file or document is broken is marked; what is described again is not any more."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE catalog_entity SET orphaned_at = CASE WHEN ref = ANY(%(kept)s) THEN %(at)s END"
+            " WHERE location_id = %(location)s AND (orphaned_at IS NOT NULL) <> (ref = ANY(%(kept)s))",
+            {"kept": list(kept), "at": at, "location": location.pk},
+        )
+
+
+def raise_revision(*, at: datetime) -> None:
+    """Everything that is kept per revision (facets) is counted again."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO catalog_catalogrevision (id, number, changed_at, facets, facets_number)"
+            " VALUES (1, 1, %(at)s, '{}', 0)"
+            " ON CONFLICT (id) DO UPDATE SET number = catalog_catalogrevision.number + 1, changed_at = %(at)s",
+            {"at": at},
+        )

@@ -1,0 +1,125 @@
+"""What a location's type and target may be, and the one spelling under which it is registered.
+
+Only says whether the words make sense and are allowed; whether the place answers is found out by reading it.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from django.conf import settings
+
+from catalog.models import Location
+
+DEFAULT_FILE = "catalog-info.yaml"
+# `ext::` and every other helper of git that runs programs stays out because it is not named here.
+GIT_SCHEMES = frozenset({"https", "http", "ssh", "git", "file"})
+_SCP_STYLE = re.compile(r"(?P<user>[\w.-]+)@(?P<host>[\w.-]+):(?P<path>[^/\s-]\S*)")
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x20\x7f]")
+_GLOB = re.compile(r"[*?\[]")
+
+
+class TargetRefused(ValueError):
+    """A target that cannot be registered; the message says what to write instead."""
+
+
+def checked_target(type: str, target: str, *, outside_roots: bool) -> str:
+    """The spelling to register `target` under. Raises `TargetRefused`."""
+    target = target.strip()
+    if not target:
+        raise TargetRefused("The target is empty. Write a path, a web address or a git address.")
+    if len(target) > 2000:
+        raise TargetRefused("The target is longer than 2,000 characters.")
+    match type:
+        case Location.Type.FILE:
+            return _checked_file(target, outside_roots=outside_roots)
+        case Location.Type.URL:
+            return checked_url(target)
+        case Location.Type.GIT:
+            url, _, path = target.partition("#")
+            return f"{checked_git_url(url)}#{path}" if path else checked_git_url(url)
+    raise TargetRefused(
+        f"“{type}” is not a type of location. Choose one of {', '.join(Location.Type.values)}."
+    )
+
+
+def _checked_file(target: str, *, outside_roots: bool) -> str:
+    target = target.removeprefix("file://")
+    if "\x00" in target:
+        raise TargetRefused("The path holds a zero byte. Write it again by hand.")
+    path = Path(target)
+    if not path.is_absolute():
+        raise TargetRefused(f"“{target}” is not an absolute path. Begin it with /.")
+    fixed = fixed_part(path)
+    if not outside_roots and root_of(fixed) is None:
+        roots = ", ".join(str(root) for root in settings.PORTICO_FILE_ROOTS) or "none"
+        raise TargetRefused(
+            f"{target} is outside the folders that may be read (PORTICO_FILE_ROOTS: {roots}). Move it there, or ask "
+            "whoever runs this server to register it with manage.py register_location."
+        )
+    return str(path)
+
+
+def fixed_part(path: Path) -> Path:
+    """`path` up to its first part with a wildcard."""
+    parts = path.parts
+    wild = next((i for i, part in enumerate(parts) if _GLOB.search(part)), len(parts))
+    return Path(*parts[:wild])
+
+
+def has_wildcard(path: str) -> bool:
+    return bool(_GLOB.search(path))
+
+
+def root_of(path: Path) -> Path | None:
+    """The folder of PORTICO_FILE_ROOTS that holds `path`, symbolic links followed."""
+    resolved = path.resolve()
+    return next(
+        (root for root in settings.PORTICO_FILE_ROOTS if resolved.is_relative_to(root.resolve())), None
+    )
+
+
+def checked_url(url: str) -> str:
+    parts = _split(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise TargetRefused(f"“{url}” is not a web address. Begin it with https://.")
+    return url
+
+
+def checked_git_url(url: str) -> str:
+    """A remote that git may be given: a known protocol, a host, no password, nothing that looks like an option."""
+    url = url.strip()
+    if not url:
+        raise TargetRefused(
+            "The git address is empty. Write one like https://git.example.com/team/repository.git."
+        )
+    if _SCP_STYLE.fullmatch(url):
+        return url
+    parts = _split(url)
+    if parts.scheme not in GIT_SCHEMES:
+        raise TargetRefused(f"“{url}” is not a git address. Begin it with https:// or ssh://.")
+    if parts.scheme == "file":
+        if parts.netloc not in {"", "localhost"} or root_of(Path(parts.path)) is None:
+            raise TargetRefused(f"{url} is outside the folders that may be read (PORTICO_FILE_ROOTS).")
+    elif not parts.hostname or parts.hostname.startswith("-"):
+        raise TargetRefused(
+            f"“{url}” names no host. Write it like https://git.example.com/team/repository.git."
+        )
+    return url
+
+
+def _split(url: str) -> SplitResult:
+    if _CONTROL_CHARACTERS.search(url):
+        raise TargetRefused("The address holds a blank or a control character. Write %20 for a blank.")
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  raises for a port that is no number
+    except ValueError as error:
+        raise TargetRefused(f"“{url}” is not an address: {error}.") from error
+    if parts.password is not None:
+        raise TargetRefused(
+            "Leave the password out of the address: it would be stored in clear. Use git's credential helper."
+        )
+    return parts

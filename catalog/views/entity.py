@@ -1,0 +1,151 @@
+"""The page of an entity, one view for each of the catalogue's own tabs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from catalog import entity_graph, extensions, known_links, locations, owner_page
+from catalog.definitions import definition_of
+from catalog.doc_tree import read_docs
+from catalog.entity_page import (
+    CONTAINERS,
+    OWNERS,
+    WITHOUT_DEPENDENCIES,
+    docs_ref,
+    entity_view,
+    problems_of,
+    shell,
+)
+from catalog.errors import Unreadable
+from catalog.highlight import source_lines
+from catalog.models import Entity
+from catalog.neighbours import relation_groups
+from control.models import AuditEvent
+from control.web import person, wants_fragment
+
+EVENTS_SHOWN = 30
+LAST_EVENTS = 5
+
+
+@require_safe
+@login_required
+@entity_view
+def overview(request: HttpRequest, entity: Entity) -> HttpResponse:
+    """What a kind is looked up for: neighbours, what a group owns, what a system contains, what a location led to."""
+    context = shell(request, entity, tab="overview")
+    visible = Entity.objects.visible_to(person(request))
+    if entity.kind in OWNERS:
+        context["belongings"] = owner_page.owned(request, entity, visible)
+    elif entity.kind in CONTAINERS:
+        context["belongings"] = owner_page.contained(request, entity, visible)
+    elif entity.kind == "location":
+        context["belongings"] = owner_page.came_from(request, entity, visible)
+        context["targets"] = owner_page.targets_of(entity)
+    shown_as_list = (
+        ("ownerOf",) if entity.kind in OWNERS else ("hasPart",) if entity.kind in CONTAINERS else ()
+    )
+    groups = relation_groups(entity, without=shown_as_list)
+    if "belongings" not in context and entity.kind not in WITHOUT_DEPENDENCIES:
+        context |= entity_graph.overview(entity, groups)
+    context |= {
+        "groups": groups,
+        "links": known_links.written_links(entity),
+        "known_links": known_links.annotation_links(entity),
+        "panels": extensions.panels(request, entity),
+        "events": _events(entity)[:LAST_EVENTS],
+    }
+    return render(request, "catalog/entity_overview.html", context)
+
+
+@require_safe
+@login_required
+@entity_view
+def dependencies(request: HttpRequest, entity: Entity) -> HttpResponse:
+    context = shell(request, entity, tab="dependencies") | entity_graph.whole(entity)
+    return render(request, "catalog/entity_dependencies.html", context)
+
+
+@require_safe
+@login_required
+@entity_view
+def api(request: HttpRequest, entity: Entity) -> HttpResponse:
+    """The definition of an API; for others the APIs they provide and consume."""
+    context = shell(request, entity, tab="api")
+    definition = definition_of(entity)
+    if definition:
+        context |= {"definition": definition, "source": source_lines(definition.text, definition.language)}
+    else:
+        groups = relation_groups(entity, only=("providesApi", "consumesApi"))
+        context["groups"] = groups
+    return render(request, "catalog/entity_api.html", context)
+
+
+@require_safe
+@login_required
+@entity_view
+def docs(request: HttpRequest, entity: Entity) -> HttpResponse:
+    ref = docs_ref(entity)
+    context: dict[str, Any] = shell(request, entity, tab="docs") | {"docs_ref": ref}
+    status = 200
+    try:
+        context["docs"] = read_docs(entity, ref, request.GET.get("page", ""))
+    except Unreadable as error:
+        context["trouble"] = str(error)
+        status = 404 if request.GET.get("page") else 200
+    return render(request, "catalog/entity_docs.html", context, status=status)
+
+
+@require_safe
+@login_required
+@entity_view
+def source(request: HttpRequest, entity: Entity) -> HttpResponse:
+    """The YAML of this document with its own line numbers and what is wrong in them; all annotations and labels."""
+    problems = {
+        problem.line: problem.message
+        for problem in problems_of(entity)
+        if problem.line
+        and problem.path in ("", entity.source_path)
+        and problem.location_id == entity.location_id
+    }
+    context = shell(request, entity, tab="source") | {
+        "source": source_lines(entity.source_text, "yaml", first=entity.source_line, problems=problems),
+        "annotations": sorted(known_links.annotations_of(entity).items()),
+        "labels": sorted(known_links.labels_of(entity).items()),
+    }
+    return render(request, "catalog/entity_source.html", context)
+
+
+@require_safe
+@login_required
+@entity_view
+def activity(request: HttpRequest, entity: Entity) -> HttpResponse:
+    page = Paginator(_events(entity), EVENTS_SHOWN).get_page(request.GET.get("page"))
+    context = shell(request, entity, tab="activity") | {"page": page}
+    return render(request, "catalog/entity_activity.html", context)
+
+
+@require_POST
+@login_required
+@vary_on_headers("HX-Request")
+@entity_view
+def refresh(request: HttpRequest, entity: Entity) -> HttpResponse:
+    """Ask for the location of this entity to be read again; anybody may."""
+    locations.ask_refresh(entity.location_id, by=person(request))
+    if wants_fragment(request):
+        return render(request, "catalog/_refresh.html", {"entity": entity, "refresh": "asked"})
+    messages.success(request, "Asked. Portico reads its source again now.")
+    return redirect(reverse("catalog:entity", args=[entity.kind, entity.namespace, entity.name]))
+
+
+def _events(entity: Entity) -> QuerySet[AuditEvent]:
+    return AuditEvent.objects.filter(subject_ref=entity.ref).select_related("intent").order_by("-id")

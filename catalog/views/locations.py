@@ -1,0 +1,134 @@
+"""Locations: the list, registering one, watching it being read, reading it again, removing it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from catalog import list_page, location_page, locations
+from catalog.forms import RegisterForm
+from catalog.models import Entity, Location
+from control.errors import InvalidParameters
+from control.models import User
+from control.web import person, wants_fragment
+
+PAGE_SIZE = 30
+ENTITIES_SHOWN = 30
+PROBLEMS_SHOWN = 50
+
+
+@require_safe
+@login_required
+def location_list(request: HttpRequest) -> HttpResponse:
+    only = request.GET.get("state", "")
+    found = Location.objects.select_related("registered_by").order_by("target", "type")
+    troubled = found.filter(location_page.TROUBLED)
+    page = Paginator(troubled if only == "problems" else found, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "rows": [location_page.row(location) for location in page],
+        "only": only if only == "problems" else "",
+        "total": Location.objects.count(),
+        "troubled": troubled.count(),
+    }
+    return render(request, "catalog/location_list.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@vary_on_headers("HX-Request")
+def register(request: HttpRequest) -> HttpResponse:
+    """The form, with what it would do; a POST registers and leads to the page that shows the reading."""
+    user = person(request)
+    if request.method == "POST":
+        return _register(request, user)
+    form = RegisterForm(request.GET if "target" in request.GET else None, by=user)
+    return _registration(request, form)
+
+
+def _register(request: HttpRequest, user: User) -> HttpResponse:
+    form = RegisterForm(request.POST, by=user)
+    if not form.is_valid():
+        return _registration(request, form, status=422)
+    data = form.cleaned_data
+    try:
+        location = locations.register(
+            data["type"], data["target"], by=user, is_org_source=data.get("is_org_source", False)
+        )
+    except InvalidParameters as refusal:
+        for field, message in refusal.fields.items():
+            form.add_error(field if field in form.fields else None, message)
+        return _registration(request, form, status=422)
+    messages.success(request, "Registered. Portico reads it now.")
+    return redirect(location)
+
+
+def _registration(request: HttpRequest, form: RegisterForm, status: int = 200) -> HttpResponse:
+    effect = location_page.effect_of(form)
+    template = (
+        "catalog/_register_effect.html" if wants_fragment(request) else "catalog/location_register.html"
+    )
+    return render(request, template, {"form": form, "effect": effect}, status=status)
+
+
+@require_safe
+@login_required
+@vary_on_headers("HX-Request")
+def location_detail(request: HttpRequest, location_id: UUID) -> HttpResponse:
+    return _detail(request, _location(location_id))
+
+
+@require_POST
+@login_required
+def refresh(request: HttpRequest, location_id: UUID) -> HttpResponse:
+    location = _location(location_id)
+    locations.ask_refresh(location.pk, by=person(request))
+    if wants_fragment(request):
+        return _detail(request, _location(location_id))
+    messages.success(request, "Portico reads it again now.")
+    return redirect(location)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def remove(request: HttpRequest, location_id: UUID) -> HttpResponse:
+    """A GET names what would happen; a POST does it. `locations.remove` says who may."""
+    location, user = _location(location_id), person(request)
+    if request.method == "POST":
+        locations.remove(location.pk, by=user)
+        messages.success(request, f"Removed {location.target} and the entities that came from it.")
+        return redirect("catalog:locations")
+    may = location_page.may_remove(location, user)
+    context = {"location": location, "may_remove": may, **_entities(request, location)}
+    return render(request, "catalog/location_remove.html", context, status=200 if may else 403)
+
+
+def _location(location_id: UUID) -> Location:
+    return get_object_or_404(Location.objects.select_related("registered_by"), pk=location_id)
+
+
+def _detail(request: HttpRequest, location: Location) -> HttpResponse:
+    problems = location.problems.select_related("entity").order_by("severity", "path", "line", "id")
+    context: dict[str, Any] = {
+        "location": location,
+        "state": location_page.row(location),
+        "may_remove": location_page.may_remove(location, person(request)),
+        "problems": problems[:PROBLEMS_SHOWN],
+        **_entities(request, location),
+    }
+    template = "catalog/_location.html" if wants_fragment(request) else "catalog/location.html"
+    return render(request, template, context)
+
+
+def _entities(request: HttpRequest, location: Location) -> dict[str, Any]:
+    visible = Entity.objects.visible_to(person(request)).filter(location=location).light()
+    page = Paginator(visible.order_by("kind", "name"), ENTITIES_SHOWN).get_page(request.GET.get("page"))
+    return {"page": page, "rows": list_page.rows(page)}
