@@ -1,0 +1,25 @@
+from django.apps import AppConfig
+
+
+class AccessConfig(AppConfig):
+    name = "access"
+    verbose_name = "Access"
+
+    def ready(self) -> None:
+        from access import entity_pages
+        from access.capability import AccessGrant
+        from catalog.extensions import Tab, register_action, register_panel, register_tab
+        from control.capability import register
+
+        register(AccessGrant())
+        register_tab(
+            Tab(
+                "access",
+                "Access",
+                "access:entity",
+                applies=entity_pages.applies,
+                count=entity_pages.live_count,
+            )
+        )
+        register_panel(entity_pages.panel)
+        register_action(entity_pages.action)

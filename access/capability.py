@@ -1,0 +1,193 @@
+"""`access.grant`: a role on an entity in an environment for a time, asked for, decided and opened through the spine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from django.urls import reverse
+
+from access import grants, habits
+from access.connectors import connector_for
+from access.errors import ConnectorError
+from access.models import Grant, OutsideRight
+from access.reconcile import reconcile
+from control import policy
+from control.capability import Ask, Change, Draft, Plan
+from control.decide import decide
+from control.durations import DurationError, compact_duration, format_duration, parse_duration
+from control.errors import ExecutionFailed, InvalidParameters
+from control.execution import Execution
+from control.models import Approval, Intent, User
+from control.policy_documents import PolicySet, Role
+
+NAME = "access.grant"
+WAITS_SECONDS = (0.5, 2.0)  # between tries within one run; after that the sweep goes on trying
+LONGEST_REASON = 2_000
+
+
+class AccessGrant:
+    name = NAME
+    noun = "access"
+
+    def validate(self, draft: Draft) -> Mapping[str, Any]:
+        """Parameters are role, entity, environment and duration; entity and environment repeat the draft's own."""
+        role, problems = _role_named(draft), dict[str, str]()
+        if not draft.subject.exists:
+            problems["entity"] = f"The catalogue has no {draft.subject.ref}. Choose one that it has."
+        if role is None:
+            problems["role"] = "Choose one of the roles that are offered here."
+        elif unknown := _unknown_environment(role, draft.environment):
+            problems["environment"] = unknown
+        if not draft.reason.strip():
+            problems["reason"] = "Say why. Whoever decides reads it first, and the record keeps it."
+        elif len(draft.reason) > LONGEST_REASON:
+            problems["reason"] = (
+                f"Use {LONGEST_REASON:,} letters or fewer; {len(draft.reason):,} is too long."
+            )
+        try:
+            length = parse_duration(str(draft.parameters.get("duration") or ""))
+        except DurationError as error:
+            raise InvalidParameters({**problems, "duration": str(error)}) from None
+        if problems or role is None:
+            raise InvalidParameters(problems)
+        cleaned = {
+            "role": role.name,
+            "entity": draft.subject.ref,
+            "environment": draft.environment,
+            "duration": compact_duration(length),
+        }
+        self._check_limit(draft, cleaned)
+        return cleaned
+
+    def _check_limit(self, draft: Draft, cleaned: Mapping[str, Any]) -> None:
+        verdict = decide(
+            actor=draft.actor, subject=draft.subject, ask=ask_for(cleaned), environment=draft.environment
+        )
+        if verdict.is_refused and verdict.failed_about == "duration":
+            raise InvalidParameters({"duration": verdict.message})
+
+    def ask(self, draft: Draft) -> Ask:
+        return ask_for(draft.parameters)
+
+    def plan(self, draft: Draft) -> Plan:
+        role = _role_named(draft)
+        if role is None:
+            raise InvalidParameters({"role": "The rules in force no longer have this role. Choose another."})
+        length = format_duration(parse_duration(draft.parameters["duration"]))
+        where = f"{draft.subject.title} in {draft.environment}" if draft.environment else draft.subject.title
+        return Plan(
+            title=f"{role.title} of {draft.subject.title}",
+            summary=f"{draft.actor.label} holds {role.title} on {where} for {length}, and it ends by itself.",
+            changes=planned_changes(role, draft.actor, length),
+            facts=(("Right", role.title), ("For", length), ("Starts", "when approved")),
+            data={
+                "role": role.name,
+                "role_title": role.title,
+                "permissions": list(role.permissions),
+                "outside": [
+                    {"connector": one.connector, "target": one.target, "role": one.role}
+                    for one in role.outside
+                ],
+            },
+        )
+
+    def narrow(self, intent: Intent, narrowed: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Only the length can be made smaller."""
+        if set(narrowed) != {"duration"}:
+            raise InvalidParameters({"narrow": "Only the length of time can be made smaller."})
+        try:
+            shorter = parse_duration(str(narrowed["duration"]))
+        except DurationError as error:
+            raise InvalidParameters({"duration": str(error)}) from None
+        asked = parse_duration(intent.parameters["duration"])
+        if shorter >= asked:
+            words = f"{format_duration(shorter)} is not shorter than the {format_duration(asked)} that were asked for."
+            raise InvalidParameters({"duration": words})
+        return {**intent.parameters, "duration": compact_duration(shorter)}
+
+    def on_submitted(self, intent: Intent) -> None:
+        """The grant is made when somebody, or a rule, agrees."""
+
+    def on_approved(self, intent: Intent) -> None:
+        grants.open_for(intent)
+
+    def on_answer(self, intent: Intent, approval: Approval) -> None:
+        """Nothing of a grant hangs on a single answer."""
+
+    def execute(self, intent: Intent, execution: Execution) -> Mapping[str, Any]:
+        """Until every outside right is seen as wanted. The grant itself holds already."""
+        pending = list(OutsideRight.objects.filter(grants__intent=intent).values_list("pk", flat=True))
+        for wait in (*WAITS_SECONDS, 0.0):
+            pending = [right_id for right_id in pending if _is_unsettled(reconcile(right_id))]
+            if not pending:
+                break
+            execution.raise_if_cancelled()
+            time.sleep(wait)
+        if pending:
+            words = OutsideRight.objects.filter(pk__in=pending).values_list("last_error", flat=True)
+            raise ExecutionFailed(" ".join(sorted(set(words))))
+        grant = Grant.objects.get(intent=intent)
+        return {"grant": str(grant.pk), "expires_at": grant.expires_at.isoformat()}
+
+    def url(self, intent: Intent) -> str:
+        return reverse("access:show", args=[intent.pk])
+
+    def inbox_facts(self, intent: Intent, approver: User) -> Mapping[str, Any]:
+        asked = parse_duration(intent.parameters["duration"])
+        shorter = [choice for choice in habits.CHOICES if choice < asked]
+        return {
+            "warnings": habits.warnings_for(intent),
+            "history": habits.history_words(intent),
+            "as_asked": format_duration(asked),
+            "narrow_choices": [
+                (format_duration(choice), {"duration": compact_duration(choice)})
+                for choice in reversed(shorter)
+            ],
+        }
+
+
+def ask_for(parameters: Mapping[str, Any]) -> Ask:
+    return Ask(NAME, str(parameters["role"]), parse_duration(str(parameters["duration"])))
+
+
+def planned_changes(role: Role, actor: User, length: str) -> tuple[Change, ...]:
+    """What changes outside, and that it is taken back; a target that is not configured is said plainly."""
+    changes: list[Change] = []
+    for outside in role.outside:
+        try:
+            connector = connector_for(outside.connector, outside.target)
+        except ConnectorError as error:
+            changes.append(Change("~", outside.target, str(error)))
+            continue
+        changes += connector.plan(actor, outside.role)
+        changes.append(Change("-", f"after {length}", f"leaves {outside.role}; read back to make sure"))
+    return tuple(changes)
+
+
+def _rules() -> PolicySet | None:
+    revision = policy.in_force()
+    return policy.parsed(revision) if revision else None
+
+
+def _role_named(draft: Draft) -> Role | None:
+    found = _rules()
+    return found.roles.get(str(draft.parameters.get("role") or "")) if found else None
+
+
+def _unknown_environment(role: Role, environment: str) -> str:
+    """Why this environment cannot be asked for; empty when it can."""
+    found = _rules()
+    known = found.environments(role.name) if found else []
+    if known and environment not in known:
+        return (
+            f"{role.title} is offered in {' and '.join(known)}. Choose {'one' if len(known) > 1 else 'that'}."
+        )
+    if not known and environment:
+        return f"{role.title} is not offered by environment. Leave it out."
+    return ""
+
+
+def _is_unsettled(right: OutsideRight | None) -> bool:
+    return right is None or bool(right.last_error)

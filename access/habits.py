@@ -1,0 +1,88 @@
+"""What is usual: lengths people choose, how fast people answer, what came before. Only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from statistics import median
+
+from django.db.models import Count, Q
+from django.utils.timezone import localtime
+
+from access.models import Grant
+from control.durations import format_duration, parse_duration
+from control.models import Approval, Intent, State, User
+
+CHOICES = tuple(timedelta(minutes=minutes) for minutes in (30, 60, 120, 240, 480))
+USUAL_HOURS = range(7, 20)  # local time; outside of it a request is worth a second look
+ANSWERS_READ = 300  # newest answers that "usually" is computed from
+GRANTS_READ = 50
+PRODUCTION_NAMES = {"production", "prod", "live"}
+
+
+def is_production(environment: str) -> bool:
+    return environment.lower() in PRODUCTION_NAMES
+
+
+def warnings_for(intent: Intent) -> list[tuple[str, str]]:
+    """What an approver should look at first: sign and sentence."""
+    found: list[tuple[str, str]] = []
+    if is_production(intent.environment):
+        found.append(("warn", f"{intent.subject_title} in production."))
+    before = _earlier_grants(intent)
+    if not before:
+        found.append(("info", f"{intent.requested_by.label} has not held this before."))
+    elif longer := _longer_than_usual(intent, before):
+        found.append(("warn", longer))
+    asked = localtime(intent.requested_at)
+    if asked.hour not in USUAL_HOURS or asked.weekday() >= 5:
+        found.append(("warn", f"Asked on {asked:%A at %H:%M}, an unusual hour."))
+    return found
+
+
+def _earlier_grants(intent: Intent) -> list[timedelta]:
+    """How long this person's earlier grants of the same were, newest first."""
+    same = Grant.objects.filter(
+        user_id=intent.requested_by_id,
+        role=intent.parameters["role"],
+        entity_ref=intent.subject_ref,
+        environment=intent.environment,
+    ).exclude(intent=intent)
+    rows = same.order_by("-starts_at").values_list("starts_at", "expires_at")[:GRANTS_READ]
+    return [expires_at - starts_at for starts_at, expires_at in rows]
+
+
+def _longer_than_usual(intent: Intent, before: list[timedelta]) -> str:
+    usual = timedelta(seconds=median(length.total_seconds() for length in before))
+    asked = parse_duration(intent.parameters["duration"])
+    if asked <= usual * 1.5:
+        return ""
+    return f"{format_duration(asked)} is longer than usual: {format_duration(usual)} until now."
+
+
+def history_words(intent: Intent) -> str:
+    """“Asked for it 3 times before, 2 were allowed.”"""
+    same = Intent.objects.filter(
+        capability=intent.capability,
+        requested_by_id=intent.requested_by_id,
+        subject_ref=intent.subject_ref,
+        parameters__role=intent.parameters["role"],
+        requested_at__lt=intent.requested_at,
+    )
+    done = [State.APPROVED, State.RUNNING, State.SUCCEEDED, State.FAILED]
+    counts = same.aggregate(asked=Count("pk"), allowed=Count("pk", filter=Q(state__in=done)))
+    if not counts["asked"]:
+        return "Asks for it for the first time."
+    times = "once" if counts["asked"] == 1 else f"{counts['asked']} times"
+    return f"Asked for it {times} before, {counts['allowed']} allowed."
+
+
+def usual_minutes(people: Iterable[User]) -> dict[int, int]:
+    """By account: the median of minutes until an answer, where there are answers. One query."""
+    answers = Approval.objects.filter(by__in=[user.pk for user in people]).order_by("-id")
+    waits: dict[int, list[float]] = {}
+    for by, asked, decided in answers.values_list("by_id", "intent__requested_at", "decided_at")[
+        :ANSWERS_READ
+    ]:
+        waits.setdefault(by, []).append((decided - asked).total_seconds() / 60)
+    return {by: max(round(median(minutes)), 1) for by, minutes in waits.items()}

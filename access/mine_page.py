@@ -1,0 +1,53 @@
+"""My access: what holds now, what waits, what was, and what is always so. Each list is paged by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+from access.capability import NAME
+from access.holdings import standing_bindings
+from access.models import Grant
+from control import policy
+from control.decide import requester_of
+from control.models import Intent, State, User
+
+PAGE_SIZE = 20
+
+
+def context(user: User, query: QueryDict) -> dict[str, Any]:
+    grants = Grant.objects.filter(user=user).select_related("intent", "revoked_by")
+    asked = Intent.objects.filter(capability=NAME, requested_by=user)
+    closed = [State.DENIED, State.REJECTED, State.EXPIRED, State.WITHDRAWN]
+    return {
+        "live": _page(grants.live().order_by("expires_at"), query, "live"),
+        "waiting": _page(
+            asked.filter(state=State.AWAITING_APPROVAL).order_by("-requested_at"), query, "waiting"
+        ),
+        "ended": _page(grants.ended().order_by("-expires_at"), query, "ended"),
+        "closed": _page(asked.filter(state__in=closed).order_by("-requested_at"), query, "closed"),
+        "standing": _standing(user),
+    }
+
+
+def _page(rows: QuerySet[Any], query: QueryDict, name: str) -> Page[Any]:
+    return Paginator(rows, PAGE_SIZE).get_page(query.get(name))
+
+
+def _standing(user: User) -> list[dict[str, str]]:
+    revision = policy.in_force()
+    if revision is None:
+        return []
+    return [
+        {
+            "rule": binding.name,
+            "title": role.title,
+            "description": role.description,
+            "entities": str(binding.scope.entities) if binding.scope.entities else "everything",
+            "environments": ", ".join(sorted(binding.scope.environments or ())) or "everywhere",
+        }
+        for binding, role in standing_bindings(policy.parsed(revision), requester_of(user))
+    ]

@@ -1,0 +1,184 @@
+"""What the request page shows: options with their consequence, lengths within the limit, and the decision as one types.
+
+Only reads; sending is `control.intents.submit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from access.capability import NAME, planned_changes
+from access.habits import CHOICES, usual_minutes
+from access.offers import Offer, offers_for
+from control.capability import Ask, Change
+from control.decide import Verdict, decide
+from control.durations import DurationError, compact_duration, format_duration, parse_duration
+from control.models import User
+from control.subjects import Subject
+
+_HEADINGS = {
+    "allow": ("ok", "Allowed at once"),
+    "needs_approval": ("info", "Needs approval"),
+    "deny": ("bad", "Refused"),
+}
+PEOPLE_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Choice:
+    role: str = ""
+    environment: str = ""
+    duration: str = ""
+    reason: str = ""
+    key: UUID = field(default_factory=uuid4)
+
+
+@dataclass(frozen=True)
+class Length:
+    """One segment of the choice of lengths."""
+
+    value: str
+    words: str
+    is_chosen: bool
+    is_forbidden: bool
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Somebody who will be asked, and how fast they usually answer."""
+
+    user: User
+    usually: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The panel beside the form."""
+
+    verdict: Verdict
+    sign: str
+    heading: str
+    duration: str
+    wait: str
+    people: tuple[Asked, ...]
+    more_people: int
+    changes: tuple[Change, ...]
+
+    @property
+    def send_label(self) -> str:
+        if self.verdict.is_allowed:
+            return "Get access now"
+        if self.verdict.is_refused:
+            return "Send"
+        return (
+            "Send to the owners"
+            if len(self.people) + self.more_people > 1
+            else f"Send to {self.people[0].user.label}"
+        )
+
+
+def context(
+    user: User, subject: Subject, chosen: Choice, errors: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The whole page; the number of queries does not depend on how many roles or people there are."""
+    offers = offers_for(user, subject)
+    offer = _chosen(offers, chosen)
+    if offer:
+        length = chosen.duration or compact_duration(offer.usual)
+        chosen = replace(chosen, role=offer.role.name, environment=offer.environment, duration=length)
+    return {
+        "subject": subject,
+        "offers": offers,
+        "offer": offer,
+        "several_environments": len({one.environment for one in offers}) > 1,
+        "chosen": chosen,
+        "lengths": lengths(offer, chosen.duration),
+        "other": "" if _is_choice(chosen.duration) else chosen.duration,
+        "limit": format_duration(offer.longest) if offer and offer.longest else "",
+        "decision": decision(user, subject, chosen, offer) if offer else None,
+        "errors": errors or {},
+    }
+
+
+def _chosen(offers: list[Offer], chosen: Choice) -> Offer | None:
+    """The option that was chosen, else the first that can be asked for."""
+    for offer in offers:
+        if offer.role.name == chosen.role and chosen.environment in ("", offer.environment):
+            return offer
+    possible = [offer for offer in offers if not offer.is_forbidden and not offer.grant]
+    return next(iter(possible or offers), None)
+
+
+def within_limit(user: User, subject: Subject, chosen: Choice) -> Choice:
+    """After another role was chosen: the length stays if that role allows it, else it becomes the role's usual one."""
+    offer = _chosen(offers_for(user, subject), chosen)
+    length = _parsed(chosen.duration)
+    if offer is None or (length and offer.longest and length <= offer.longest):
+        return chosen
+    return replace(chosen, duration=compact_duration(offer.usual))
+
+
+def _parsed(duration: str) -> timedelta | None:
+    try:
+        return parse_duration(duration)
+    except DurationError:
+        return None
+
+
+def _is_choice(duration: str) -> bool:
+    return not duration or _parsed(duration) in CHOICES
+
+
+def lengths(offer: Offer | None, duration: str) -> list[Length]:
+    limit, chosen = offer.longest if offer else None, _parsed(duration)
+    return [
+        Length(compact_duration(one), format_duration(one), one == chosen, limit is not None and one > limit)
+        for one in CHOICES
+    ]
+
+
+def decision(user: User, subject: Subject, chosen: Choice, offer: Offer) -> Decision:
+    """What would become of the wish as it stands; a length that cannot be read is refused in words."""
+    length = _parsed(chosen.duration)
+    if length is None:
+        words = f"“{chosen.duration}” is not a length of time. Type it like 30m, 4h or 1d."
+        return _panel(replace(offer.verdict, verdict="deny", message=words, checks=()), offer, None, user)
+    ask = Ask(NAME, offer.role.name, length)
+    return _panel(
+        decide(actor=user, subject=subject, ask=ask, environment=offer.environment), offer, length, user
+    )
+
+
+def _panel(verdict: Verdict, offer: Offer, length: timedelta | None, user: User) -> Decision:
+    sign, heading = _HEADINGS[verdict.verdict]
+    people = verdict.approvers[:PEOPLE_SHOWN]
+    usual = usual_minutes(people) if people else {}
+    words = format_duration(length) if length else ""
+    return Decision(
+        verdict=verdict,
+        sign=sign,
+        heading="You hold this already" if verdict.standing else heading,
+        duration=words,
+        wait=_wait_words(usual),
+        people=tuple(Asked(who, usually(usual.get(who.pk))) for who in people),
+        more_people=len(verdict.approvers) - len(people),
+        changes=() if verdict.is_refused else planned_changes(offer.role, user, words),
+    )
+
+
+def usually(minutes: int | None) -> str:
+    return f"usually {format_duration(timedelta(minutes=minutes))}" if minutes else ""
+
+
+def _wait_words(usual: Mapping[int, int]) -> str:
+    """“6–14 min”: from the fastest to the slowest of those who are asked."""
+    if not usual:
+        return ""
+    first, last = min(usual.values()), max(usual.values())
+    if last >= 60:
+        return format_duration(timedelta(minutes=first))
+    return f"{first}–{last}\u00a0min" if first != last else f"{first}\u00a0min"

@@ -1,0 +1,89 @@
+"""What is owed when nobody rings: outside rights that do not match their grants, and ends not yet in the record.
+
+Beat calls it every few seconds. A grant needs none of this to end; this only tidies up after it, and says so.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from access.errors import AlreadyEnded, NotYours
+from access.grants import revoke
+from access.models import Grant, Need, OutsideRight
+from access.reconcile import reconcile
+from control import audit, clock
+from control.models import State
+from control.templatetags.times import clock_words
+
+BATCH = 100  # rights or ends of one sweep; the next one is seconds away
+LOOK_AGAIN = timedelta(
+    minutes=5
+)  # what is in place is read back this often, in case somebody changed it by hand
+
+
+def sweep() -> None:
+    end_cancelled()
+    record_ends()
+    for right_id in owed_rights():
+        reconcile(right_id, skip_locked=True)
+
+
+def owed_rights() -> list[int]:
+    """Rights that a live grant waits for, that an ended one left behind, or that were not looked at for a while."""
+    now = clock.now()
+    live, ended = Grant.objects.live(now), Grant.objects.ended(now)
+    owing = Need.objects.filter(
+        Q(grant__in=live, in_place_at=None) | Q(grant__in=ended, settled_at=None)
+    ).values("right")
+    present = Q(observed=OutsideRight.Observed.PRESENT)
+    stale = present & (Q(observed_at__lt=now - LOOK_AGAIN) | Q(user__is_active=False))
+    due = Q(next_try_at=None) | Q(next_try_at__lte=now)
+    rights = OutsideRight.objects.filter(due, Q(pk__in=owing) | stale)
+    return list(
+        rights.order_by(F("next_try_at").asc(nulls_first=True), "pk").values_list("pk", flat=True)[:BATCH]
+    )
+
+
+def end_cancelled() -> None:
+    """A request whose work was cancelled gives nothing either: its requester has said so."""
+    cancelled = Grant.objects.live().filter(intent__state=State.CANCELLED).select_related("user")
+    for grant in cancelled[:BATCH]:
+        try:
+            revoke(grant.pk, by=grant.user, reason="The request was cancelled.")
+        except (AlreadyEnded, NotYours):
+            continue
+
+
+def record_ends() -> int:
+    """Write “Ended by itself at 18:04” for grants that ran out. Returns how many."""
+    now = clock.now()
+    due = Grant.objects.filter(expires_at__lte=now, ended_recorded_at=None)
+    return sum(_record_end(pk) for pk in due.order_by("expires_at").values_list("pk", flat=True)[:BATCH])
+
+
+@transaction.atomic
+def _record_end(grant_id: UUID) -> bool:
+    grant = (
+        Grant.objects.select_for_update(of=("self",), skip_locked=True)
+        .select_related("intent")
+        .filter(pk=grant_id, ended_recorded_at=None)
+        .first()
+    )
+    if grant is None:
+        return False
+    now = clock.now()
+    grant.ended_recorded_at = now
+    grant.save(update_fields=["ended_recorded_at"])
+    audit.record(
+        "grant.ended",
+        actor=None,
+        intent=grant.intent,
+        summary=f"Ended by itself at {clock_words(grant.expires_at, now)}",
+        detail="The window was over; from that second every check says no.",
+        after={"expires_at": grant.expires_at.isoformat()},
+    )
+    return True

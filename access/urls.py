@@ -1,0 +1,21 @@
+"""Paths of access, and of the access tab of an entity."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from access import views
+
+app_name = "access"
+urlpatterns = [
+    path("access/", views.mine, name="mine"),
+    path("access/check/", views.check, name="check"),
+    path("access/request/", views.request_access, name="request"),
+    path("access/request/decision/", views.decision, name="decision"),
+    path("access/requests/<uuid:intent_id>/", views.show, name="show"),
+    path("access/requests/<uuid:intent_id>/withdraw/", views.withdraw, name="withdraw"),
+    path("access/requests/<uuid:intent_id>/end/", views.end, name="end"),
+    path("access/requests/<uuid:intent_id>/retry/", views.retry, name="retry"),
+    path("access/requests/<uuid:intent_id>/sign-in/", views.show_sign_in, name="sign_in"),
+    path("catalog/<str:kind>/<str:namespace>/<str:name>/access/", views.entity, name="entity"),
+]

@@ -1,0 +1,181 @@
+"""Pages of access: ask, follow one request, what one holds, what an entity offers. Thin: find, call, answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from access import entity_pages, forms, grants, holdings, mine_page, request_page, show_page, sign_in
+from access.errors import NoSignIn
+from catalog.entity_page import entity_view
+from catalog.models import Entity
+from control import intents, subjects
+from control.errors import InvalidParameters
+from control.models import Intent, User
+from control.subjects import Subject
+from control.web import person, wants_fragment
+
+
+@require_safe
+@login_required
+def mine(request: HttpRequest) -> HttpResponse:
+    """What the person holds, waits for and held."""
+    return render(request, "access/mine.html", mine_page.context(person(request), request.GET))
+
+
+@login_required
+def request_access(request: HttpRequest) -> HttpResponse:
+    """The form (GET), a look at the decision without JavaScript, and sending (POST)."""
+    if request.method == "POST":
+        return _send(request)
+    user = person(request)
+    if not request.GET.get("entity"):
+        return render(request, "access/choose.html", entity_pages.choices(user, request.GET.get("q", "")))
+    form = forms.read(request.GET)
+    subject = _subject(user, request.GET["entity"])
+    return render(request, "access/request.html", request_page.context(user, subject, form.choice()))
+
+
+def _send(request: HttpRequest) -> HttpResponse:
+    user, form = person(request), forms.read(request.POST)
+    subject = _subject(user, request.POST.get("entity", ""))
+    if "look" in request.POST:
+        return render(request, "access/request.html", request_page.context(user, subject, form.choice()))
+    try:
+        intent = intents.submit(form.draft(user, subject), key=forms.key_of(form))
+    except InvalidParameters as refusal:
+        context = request_page.context(user, subject, form.choice(), refusal.fields)
+        return render(request, "access/request.html", context, status=422)
+    return redirect(intent)
+
+
+@require_safe
+@login_required
+@never_cache
+def decision(request: HttpRequest) -> HttpResponse:
+    """The decision panel for what is typed so far; the lengths too when a role or one of them was chosen."""
+    user, changed = person(request), request.GET.get("changed", "")
+    data = request.GET.copy()
+    if changed == "duration":
+        data["other"] = ""  # a length that is chosen replaces one that was typed before
+    chosen, subject = forms.read(data).choice(), _subject(user, request.GET.get("entity", ""))
+    if changed == "what":
+        chosen = request_page.within_limit(user, subject, chosen)
+    context = request_page.context(user, subject, chosen)
+    return render(request, "access/_decision_answer.html", {**context, "has_new_lengths": bool(changed)})
+
+
+@require_safe
+@login_required
+@never_cache
+@vary_on_headers("HX-Request")
+def show(request: HttpRequest, intent_id: UUID) -> HttpResponse:
+    """One request from its sending to its end; the part that changes is fetched again while it does."""
+    user = person(request)
+    context = show_page.context(_visible(user, intent_id), user)
+    return render(request, "access/_show.html" if wants_fragment(request) else "access/show.html", context)
+
+
+@require_POST
+@login_required
+def withdraw(request: HttpRequest, intent_id: UUID) -> HttpResponse:
+    user = person(request)
+    intent = intents.withdraw(_visible(user, intent_id).pk, by=user)
+    return _changed(request, intent, "Withdrawn. Nobody has to decide it any more.")
+
+
+@require_POST
+@login_required
+def end(request: HttpRequest, intent_id: UUID) -> HttpResponse:
+    user, intent = person(request), _visible(person(request), intent_id)
+    grant = getattr(intent, "grant", None)
+    if grant is None:
+        raise Http404("This request gave nothing that could be ended.")
+    ended = grants.revoke(grant.pk, by=user, reason=request.POST.get("reason", ""))
+    return _changed(request, intent, f"{ended.role_title} of {ended.user.label} has ended.")
+
+
+@require_POST
+@login_required
+def retry(request: HttpRequest, intent_id: UUID) -> HttpResponse:
+    user = person(request)
+    intent = intents.retry(_visible(user, intent_id).pk, by=user)
+    return _changed(request, intent, "Trying again.")
+
+
+@require_POST
+@login_required
+@never_cache
+def show_sign_in(request: HttpRequest, intent_id: UUID) -> HttpResponse:
+    """A fresh password for the holder, in this one answer and nowhere else."""
+    user = person(request)
+    intent = _visible(user, intent_id)
+    shown: dict[str, object]
+    try:
+        shown = {"sign_in": sign_in.renew(intent, by=user)}
+    except NoSignIn as refusal:
+        shown = {"sign_in_refusal": str(refusal)}
+    if wants_fragment(request):
+        return render(request, "access/_sign_in.html", {**shown, "intent": intent})
+    return render(request, "access/show.html", {**show_page.context(intent, user), **shown})
+
+
+@require_safe
+@login_required
+@entity_view
+def entity(request: HttpRequest, entity: Entity) -> HttpResponse:
+    """The tab of an entity: what is offered, who holds what now, and one's own."""
+    return render(request, "access/entity.html", entity_pages.tab_context(request, entity))
+
+
+@require_safe
+@login_required
+@never_cache
+def check(request: HttpRequest) -> JsonResponse:
+    """May I, now? For tools that ask in a person's name: ?entity=REF&permission=logs:read[&environment=production]."""
+    user, ref = person(request), request.GET.get("entity", "").lower()
+    permission, environment = request.GET.get("permission", ""), request.GET.get("environment", "")
+    entity = Entity.objects.visible_to(user).filter(ref=ref).first()
+    if entity is None:
+        return JsonResponse(
+            {"allowed": False, "until": None, "why": f"The catalogue has no {ref}."}, status=404
+        )
+    held = holdings.holdings_of(user, entity, permission, environment)
+    return JsonResponse(holdings.answer(held, permission, entity))
+
+
+def _visible(user: User, intent_id: UUID) -> Intent:
+    intent = show_page.find(user, intent_id)
+    if intent is None:
+        raise Http404("There is no such request, or it is not yours to see.")
+    return intent
+
+
+def _subject(user: User, ref: str) -> Subject:
+    """Only what the person may see in the catalogue can be asked for."""
+    entity = Entity.objects.visible_to(user).light().filter(ref=ref.lower()).first()
+    if entity is None:
+        raise Http404(f"The catalogue has no {ref}.")
+    return replace(subjects.resolve(entity.ref), url=entity.get_absolute_url())
+
+
+def _changed(request: HttpRequest, intent: Intent, words: str) -> HttpResponse:
+    """Back to where the button was, with what was done."""
+    if wants_fragment(request):
+        found = _visible(person(request), intent.pk)
+        return render(
+            request, "access/_show.html", {**show_page.context(found, person(request)), "done": words}
+        )
+    messages.success(request, words)
+    place = request.POST.get("next", "")
+    return redirect(
+        place if place.startswith("/") and not place.startswith("//") else intent.get_absolute_url()
+    )
