@@ -1,0 +1,129 @@
+"""What an action is, and what it gets to work with. Actions themselves are the other modules of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from jsonschema import Draft7Validator, ValidationError
+
+from control.capability import Change
+from control.models import User
+from scaffolder.errors import InputInvalid
+from scaffolder.workspace import Workspace
+
+Input = Mapping[str, Any]
+Output = Mapping[str, Any]
+
+
+class Sources(Protocol):
+    """Where skeletons come from: beside the template, or a repository of their own."""
+
+    def fetch(self, url: str) -> AbstractContextManager[Path]:
+        """A folder (or file) to read only. Raises `ActionFailed`."""
+
+
+class Journal(Protocol):
+    """The log of the run, as an action writes it. Secrets are masked below."""
+
+    def command(self, text: str) -> None: ...
+
+    def info(self, text: str) -> None: ...
+
+    def warning(self, text: str) -> None: ...
+
+
+@dataclass
+class Work:
+    """Everything that one call of an action may use."""
+
+    workspace: Workspace
+    sources: Sources
+    journal: Journal
+    requester: User
+    requested_at: datetime  # one moment for all tries of a run, so that what they make is the same
+    go_on: Callable[[], None]  # call between parts of long work; raises when the run was cancelled
+    scratch: Callable[[], Path]  # makes a folder outside the workspace
+
+
+Perform = Callable[[Work, Input], Output]
+Foresee = Callable[[Input], list[Change]]
+
+
+def _nothing_outside(given: Input) -> list[Change]:  # noqa: ARG001  the shape of Foresee
+    return []
+
+
+@dataclass(frozen=True)
+class Action:
+    """`schema` and `output` are JSON Schema. `foresee` says what changes outside the workspace."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    perform: Perform
+    example: str  # YAML of one step
+    output: Mapping[str, Any] = field(default_factory=dict)
+    changes_files: bool = False
+    foresee: Foresee = _nothing_outside
+
+    @cached_property
+    def _validator(self) -> Draft7Validator:
+        return Draft7Validator(dict(self.schema))
+
+    def check(self, given: Input) -> None:
+        """Raises `InputInvalid` with a sentence per field."""
+        errors = sorted(
+            self._validator.iter_errors(dict(given)), key=lambda error: list(map(str, error.absolute_path))
+        )
+        if errors:
+            raise InputInvalid(dict(_told(self.name, error) for error in errors))
+
+
+_TYPES = {
+    "string": "a text",
+    "array": "a list",
+    "object": "a map",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+}
+
+
+def _told(action: str, error: ValidationError) -> tuple[str, str]:
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path)
+    path = "input" + "".join(steps)
+    wanted: Any = error.validator_value
+    if error.validator == "required":
+        given: Any = error.instance
+        name = next((name for name in wanted if name not in given), "")
+        return f"{path}.{name}", f"{path}.{name} is missing; {action} needs it."
+    if error.validator == "type":
+        kinds = [wanted] if isinstance(wanted, str) else list(wanted)
+        return path, f"{path} must be {' or '.join(_TYPES.get(kind, kind) for kind in kinds)} for {action}."
+    if error.validator == "anyOf" and all("required" in part for part in wanted):
+        return path, f"{action} needs {' or '.join(part['required'][0] for part in wanted)}."
+    # Never the value itself: it may be a secret.
+    return path, f"{path} does not fit {action} ({error.validator})."
+
+
+def object_schema(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
+    """Unknown inputs are let through: templates carry options of other versions."""
+    return {"type": "object", "required": list(required), "properties": properties}
+
+
+def text(description: str, **more: Any) -> dict[str, Any]:
+    return {"type": "string", "description": description, **more}
+
+
+def flag(description: str) -> dict[str, Any]:
+    return {"type": "boolean", "description": description}
+
+
+def texts(description: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "string"}, "description": description}

@@ -1,0 +1,120 @@
+"""publish:git: the workspace as the first commit of a repository, on any remote that git can push to."""
+
+from __future__ import annotations
+
+import re
+
+from django.conf import settings
+
+from control.capability import Change
+from control.models import User
+from scaffolder.actions.base import Action, Input, Output, Work, object_schema, text
+from scaffolder.errors import ActionFailed
+from scaffolder.git import Person, Remote, Repository, checked_branch, checked_remote, create_bare
+from scaffolder.templating.backstage import RepoUrl
+
+DEFAULT_BRANCH = "main"
+DEFAULT_MESSAGE = "Initial commit"
+MAX_MESSAGE = 10_000  # characters
+# One part of a repository's path: no dot at the beginning, so neither .. nor .git.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+
+
+def remote_of(given: Input) -> Remote:
+    """Raises `ActionFailed` for hosts that nobody configured and names that are none."""
+    if given.get("remoteUrl"):
+        return checked_remote(given["remoteUrl"])
+    try:
+        url = RepoUrl.parse(given.get("repoUrl") or "")
+    except ValueError as problem:
+        raise ActionFailed(str(problem)) from None
+    pattern = settings.PORTICO_GIT_HOSTS.get(url.host)
+    if pattern is None:
+        known = ", ".join(sorted(settings.PORTICO_GIT_HOSTS)) or "none"
+        raise ActionFailed(
+            f"Portico cannot publish to {url.host}: the hosts that are set up are {known} (PORTICO_GIT_HOSTS)."
+        )
+    names = {**url.parts, "owner": url.owner or url.parts.get("workspace") or url.parts.get("project", "")}
+    owner, repo = _owner(names["owner"]), _checked_name(url.repo, "repository").removesuffix(".git")
+    remote = pattern.replace("{owner}", owner).replace("{repo}", repo)
+    return checked_remote(remote, is_made_here=remote.startswith("file://"), is_configured=True)
+
+
+def _owner(owner: str) -> str:
+    """An owner may be a group in a group: `a/b`."""
+    return "/".join(_checked_name(part, "owner") for part in owner.split("/"))
+
+
+def _checked_name(name: str, what: str) -> str:
+    if not _NAME.fullmatch(name) or ".." in name or name.casefold().endswith((".lock", ".git.git")):
+        raise ActionFailed(
+            f"{name!r} cannot be the name of a {what}. Use letters, digits, hyphens, dots and _."
+        )
+    return name
+
+
+def author_of(given: Input, person: User) -> Person:
+    """Names go into the commit on one line, without what git gives a meaning to."""
+    name = str(given.get("gitAuthorName") or person.label)
+    email = str(given.get("gitAuthorEmail") or person.email or f"{person.username}@portico.invalid")
+    plain = [re.sub(r"[\x00-\x1f<>\x7f]", "", part).strip() for part in (name, email)]
+    return Person(plain[0] or person.username, plain[1] or "nobody@portico.invalid")
+
+
+def _publish(work: Work, given: Input) -> Output:
+    remote = remote_of(given)
+    branch = checked_branch(given.get("defaultBranch") or DEFAULT_BRANCH)
+    files = work.workspace.path(given.get("sourcePath") or ".")
+    if not files.is_dir():
+        raise ActionFailed(f"There is no folder {given['sourcePath']} to publish. Check sourcePath.")
+    if remote.is_made_here:
+        create_bare(remote)
+    repository = Repository(work.scratch(), files, go_on=work.go_on)
+    message = str(given.get("gitCommitMessage") or DEFAULT_MESSAGE)[:MAX_MESSAGE]
+    commit = repository.commit(message, author=author_of(given, work.requester), at=work.requested_at)
+    work.journal.command(f"git push {remote.url} {branch}")
+    is_new = repository.push(commit, remote, branch)
+    work.journal.info(f"{branch} is {commit[:12]}" if is_new else f"{branch} is {commit[:12]} already")
+    return {"remoteUrl": remote.url, "repoContentsUrl": remote.url, "commitHash": commit}
+
+
+def _foresee(given: Input) -> list[Change]:
+    remote = remote_of(given)
+    branch = given.get("defaultBranch") or DEFAULT_BRANCH
+    where = str(RepoUrl.parse(given["repoUrl"]).host) if given.get("repoUrl") else remote.url
+    made = "repository" if remote.is_made_here else "first commit of the repository"
+    return [Change("+", where, f"{made} {remote.label}, branch {branch}")]
+
+
+ACTIONS = (
+    Action(
+        name="publish:git",
+        description=(
+            "Pushes the workspace as the first commit of a repository. Doing it twice changes nothing; a repository "
+            "that holds something else is refused."
+        ),
+        schema={
+            **object_schema(
+                repoUrl=text("What the repository picker gives: host?owner=OWNER&repo=NAME"),
+                remoteUrl=text(
+                    "The address of an empty repository instead: https://, ssh:// or git@host:path"
+                ),
+                defaultBranch=text("The branch to push; main by default"),
+                sourcePath=text("The folder of the workspace to publish; by default all of it"),
+                gitCommitMessage=text("The message of the commit"),
+                gitAuthorName=text("The author; by default who started the run"),
+                gitAuthorEmail=text("The author's address"),
+                description=text("A description; hosts without a place for it ignore it"),
+            ),
+            "anyOf": [{"required": ["repoUrl"]}, {"required": ["remoteUrl"]}],
+        },
+        output=object_schema(
+            remoteUrl=text("The address of the repository"),
+            repoContentsUrl=text("Where its files are read, for catalog:register"),
+            commitHash=text("The commit that was pushed"),
+        ),
+        perform=_publish,
+        foresee=_foresee,
+        example="action: publish:git\ninput:\n  repoUrl: ${{ parameters.repoUrl }}\n  defaultBranch: main\n",
+    ),
+)

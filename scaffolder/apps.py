@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+
+
+class ScaffolderConfig(AppConfig):
+    name = "scaffolder"
+    verbose_name = "Scaffolder"
+
+    def ready(self) -> None:
+        from catalog.extensions import register_action
+        from control.capability import register
+        from scaffolder import entity_pages
+        from scaffolder.capability import ScaffolderRun
+
+        register(ScaffolderRun())
+        register_action(entity_pages.use_template)

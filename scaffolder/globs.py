@@ -1,0 +1,65 @@
+"""Patterns for files, as templates write them: `*`, `**`, `?`, `[ab]`, `{a,b}`, a leading `!` to except again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+MAX_PATTERN = 500  # characters
+_MAX_ALTERNATIVES = 64
+_BRACES = re.compile(r"\{([^{}]*)\}")
+
+
+def matching(paths: Iterable[str], patterns: Iterable[str]) -> set[str]:
+    """The paths (relative, with `/`) that a pattern or a folder named by one covers; later `!patterns` except."""
+    everything = list(paths)
+    found: set[str] = set()
+    for pattern in patterns:
+        excepts, text = pattern.startswith("!"), pattern.removeprefix("!")
+        expression = _compiled(text)
+        hit = {path for path in everything if expression.fullmatch(path.rstrip("/"))}
+        found = found - hit if excepts else found | hit
+    return found
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """`a/b` also covers all below a folder of that name, as the globs of Backstage do."""
+    cleaned = pattern.strip().removeprefix("./").rstrip("/")[:MAX_PATTERN]
+    alternatives = "|".join(_expression(one) for one in _expanded(cleaned))
+    return re.compile(f"(?:{alternatives})(?:/.*)?", re.DOTALL)
+
+
+def _expanded(pattern: str) -> list[str]:
+    """`{a,b}` written out, up to a limit."""
+    waiting = [pattern]
+    done: list[str] = []
+    while waiting:
+        current = waiting.pop(0)
+        braces = _BRACES.search(current)
+        if braces is None or len(waiting) + len(done) > _MAX_ALTERNATIVES:
+            done.append(current)
+            continue
+        head, tail = current[: braces.start()], current[braces.end() :]
+        waiting += [head + choice + tail for choice in braces[1].split(",")]
+    return done
+
+
+def _expression(pattern: str) -> str:
+    parts, at = [], 0
+    while at < len(pattern):
+        if pattern.startswith("**/", at):
+            parts.append("(?:.*/)?")
+            at += 3
+        elif pattern.startswith("**", at):
+            parts.append(".*")
+            at += 2
+        elif pattern[at] == "[" and (end := pattern.find("]", at + 2)) > 0:
+            inside = pattern[at + 1 : end].replace("\\", "\\\\").replace("[", "\\[")
+            parts.append("[" + ("^" + inside[1:] if inside[0] in "!^" else inside) + "]")
+            at = end + 1
+        else:
+            parts.append({"*": "[^/]*", "?": "[^/]"}.get(pattern[at]) or re.escape(pattern[at]))
+            at += 1
+    return "".join(parts)

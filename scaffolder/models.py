@@ -1,0 +1,85 @@
+"""Runs of templates: what was asked, the state of each step, and the log.
+
+Whether a run may start, who allowed it and how it ended is the Intent's; a Run adds what only the scaffolder knows.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import CheckConstraint, Q, UniqueConstraint
+from django.urls import reverse
+
+from control.models import Intent
+
+
+class Run(models.Model):
+    """One run of one template. `template` is the document as it was at submission: later edits do not reach it."""
+
+    intent = models.OneToOneField(Intent, primary_key=True, on_delete=models.PROTECT, related_name="run")
+    template_ref = models.CharField(max_length=255)
+    template = models.JSONField()
+    values = models.JSONField(default=dict)  # answers of the form, without secrets
+    secret_names = models.JSONField(default=list)
+    sealed_secrets = models.BinaryField(null=True)  # encrypted; emptied when the run ends
+    output = models.JSONField(default=dict)  # {"links": [...], "text": [...], …} rendered at the end
+
+    class Meta:
+        indexes = [models.Index(fields=["template_ref"], name="run_template")]
+
+    def get_absolute_url(self) -> str:
+        return reverse("scaffolder:run", args=[self.pk])
+
+
+class RunStep(models.Model):
+    """pending → running → succeeded | failed | skipped | cancelled; failed → running on retry."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Waiting"
+        RUNNING = "running", "Running"
+        SUCCEEDED = "succeeded", "Done"
+        FAILED = "failed", "Failed"
+        SKIPPED = "skipped", "Skipped"
+        CANCELLED = "cancelled", "Cancelled"
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
+    index = models.PositiveSmallIntegerField()
+    step_id = models.CharField(max_length=200)
+    name = models.CharField(max_length=500)
+    action = models.CharField(max_length=200)
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    output = models.JSONField(default=dict)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["index"]
+        constraints = [
+            UniqueConstraint(fields=["run", "index"], name="run_step_index_once"),
+            CheckConstraint(
+                condition=Q(state__in=["pending", "running", "succeeded", "failed", "skipped", "cancelled"]),
+                name="run_step_state_known",
+            ),
+        ]
+
+
+class RunLog(models.Model):
+    """One line of a run's log; `id` orders lines and is the cursor of the live page."""
+
+    class Level(models.TextChoices):
+        COMMAND = "command", "Command"
+        INFO = "info", "Output"
+        OK = "ok", "Passed"
+        WARNING = "warning", "Warning"
+        ERROR = "error", "Error"
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="log")
+    step = models.ForeignKey(RunStep, null=True, on_delete=models.CASCADE)
+    at = models.DateTimeField(auto_now_add=True)
+    level = models.CharField(max_length=8, choices=Level, default=Level.INFO)
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["run", "id"], name="run_log_run")]

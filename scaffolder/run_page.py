@@ -1,0 +1,261 @@
+"""What the page of a run shows: head, steps, log, outputs, answers, decision. The number of queries is constant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from catalog.known_links import safe_url
+from catalog.refs import RefInvalid, parse
+from control import clock, people
+from control.models import Approval, AuditEvent, Decision, Intent, State, User
+from control.templatetags.times import took
+from scaffolder import markdown
+from scaffolder.forms import review
+from scaffolder.forms.kinds import label_of
+from scaffolder.models import Run, RunLog, RunStep
+from scaffolder.words import LOG_LEVELS, RUN_MARKS, STEP_MARKS
+
+LOG_SHOWN = 500  # lines; older ones are in the raw log
+STEPS_SHOWN = 300
+EVENTS_SHOWN = 100
+OUTPUTS_SHOWN = 50
+_LINK_ICONS = {
+    **dict.fromkeys(("code", "github", "gitlab", "git", "repository"), "git-branch"),
+    **dict.fromkeys(("catalog", "kind:component", "component"), "box"),
+    **dict.fromkeys(("docs", "techdocs", "kind:document"), "book-open"),
+    **dict.fromkeys(("web", "website", "kind:website"), "globe"),
+    **dict.fromkeys(("group", "team"), "users"),
+    "dashboard": "gauge",
+    "cloud": "cloud",
+    "user": "user",
+    "database": "database",
+    "email": "mail",
+    "chat": "message-square",
+    "help": "circle-help",
+    "kind:api": "braces",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    number: int
+    row: RunLog
+
+    @property
+    def level(self) -> str:
+        return LOG_LEVELS.get(self.row.level, "")
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Some lines of the log, and where to go on from."""
+
+    shown: list[Line]
+    after: int  # id of the last line; the next poll asks for what follows
+    count: int  # lines so far
+    hidden: int = 0  # older lines that are not shown
+
+
+@dataclass(frozen=True)
+class StepRow:
+    step: RunStep
+    state: str
+    mark: str
+    took: str
+
+
+@dataclass(frozen=True)
+class Output:
+    title: str
+    url: str
+    icon: str
+    is_here: bool  # leads to a page of Portico
+    note: str = ""
+
+
+def find_run(run_id: UUID, user: User) -> Run:
+    """Raises Http404 when there is none that `user` may see."""
+    visible = Run.objects.filter(intent__in=Intent.objects.visible_to(user))
+    return get_object_or_404(visible.select_related("intent__requested_by"), pk=run_id)
+
+
+def newest_lines(run: Run) -> Lines:
+    """Two queries."""
+    rows = list(reversed(run.log.order_by("-id")[:LOG_SHOWN]))
+    hidden = run.log.count() - len(rows) if len(rows) == LOG_SHOWN else 0
+    return _numbered(rows, hidden, hidden)
+
+
+def lines_after(run: Run, after: int, count: int) -> Lines:
+    """What was written since; a page that fell far behind gets the newest lines only."""
+    rows = list(run.log.filter(id__gt=after).order_by("id")[:LOG_SHOWN])
+    lines = _numbered(rows, count, 0)
+    return lines if rows else Lines([], after, count)
+
+
+def _numbered(rows: list[RunLog], before: int, hidden: int) -> Lines:
+    shown = [Line(number, row) for number, row in enumerate(rows, before + 1)]
+    return Lines(shown, rows[-1].pk if rows else 0, before + len(rows), hidden)
+
+
+def raw_log(run: Run) -> Iterator[str]:
+    for line in run.log.order_by("id").iterator(chunk_size=1_000):
+        yield f"{line.at:%Y-%m-%d %H:%M:%S} {line.level:7} {line.text}\n"
+
+
+def steps_context(run: Run) -> dict[str, Any]:
+    """The part that a poll draws again: head, steps and outputs."""
+    now = clock.now()
+    steps = list(run.steps.defer("output").order_by("index")[:STEPS_SHOWN])
+    total = len(steps) if len(steps) < STEPS_SHOWN else run.steps.count()
+    ended = [step for step in steps if step.state in (RunStep.State.SUCCEEDED, RunStep.State.SKIPPED)]
+    failed = next((step for step in steps if step.state == RunStep.State.FAILED), None)
+    return {
+        "run": run,
+        "intent": run.intent,
+        "mark": RUN_MARKS[run.intent.state],
+        "state_words": _state_words(run.intent, now),
+        "steps": [StepRow(step, *STEP_MARKS[step.state], _took(step, now)) for step in steps],
+        "steps_done": len(ended),
+        "steps_total": total,
+        "steps_hidden": total - len(steps),
+        "failed_step": failed,
+        "failure": (failed.error if failed else "") or run.intent.error,
+        "outputs": outputs(run.output),
+        "texts": texts(run.output),
+        "facts": facts(run.output),
+        "is_live": not run.intent.is_final,
+        "poll_seconds": 5 if run.intent.state == State.AWAITING_APPROVAL else 1,
+    }
+
+
+def _took(step: RunStep, now: datetime) -> str:
+    if step.started_at is None or step.state == RunStep.State.SKIPPED:
+        return ""
+    return took((step.finished_at or now) - step.started_at)
+
+
+def _state_words(intent: Intent, now: datetime) -> str:
+    """`Running, 1 min 12 s`, `Done in 3 min`."""
+    words = str(intent.get_state_display())
+    if intent.cancel_asked_at and not intent.is_final:
+        return "Cancelling after this step"
+    if intent.state == State.APPROVED:
+        return "Waiting for a worker"
+    if intent.started_at is None:
+        return words
+    lasted: timedelta = (intent.finished_at or now) - intent.started_at
+    joint = {State.RUNNING: ", ", State.SUCCEEDED: " in "}.get(State(intent.state), " after ")
+    return f"{words}{joint}{took(lasted)}"
+
+
+def page_context(run: Run, user: User) -> dict[str, Any]:
+    intent = run.intent
+    may_act = user.is_staff or people.same_person(user, intent.requested_by)
+    decision = intent.decisions.select_related("policy").order_by("-id").first()
+    return {
+        **steps_context(run),
+        "lines": newest_lines(run),
+        "answers": answers(run),
+        "template_title": _template_title(run),
+        "template_url": _template_url(run.template_ref),
+        "decision": decision,
+        "approvers": _approvers(decision),
+        "approvals": list(intent.approvals.select_related("by").order_by("id")),
+        "events": list(_events(intent)[:EVENTS_SHOWN]),
+        "may_cancel": may_act
+        and intent.state in (State.APPROVED, State.RUNNING)
+        and not intent.cancel_asked_at,
+        "may_retry": may_act and intent.state == State.FAILED,
+        "may_withdraw": may_act and intent.state == State.AWAITING_APPROVAL,
+        "rejection": _rejection(intent),
+    }
+
+
+def _events(intent: Intent) -> QuerySet[AuditEvent]:
+    return intent.events.order_by("id")
+
+
+def _approvers(decision: Decision | None) -> list[str]:
+    """Names of those who were asked, as the decision knew them."""
+    found = decision.explanation.get("approvers", []) if decision else []
+    return [str(one.get("name", "")) for one in found]
+
+
+def _rejection(intent: Intent) -> Approval | None:
+    if intent.state != State.REJECTED:
+        return None
+    return intent.approvals.select_related("by").filter(answer=Approval.Answer.REJECTED).first()
+
+
+def _template_title(run: Run) -> str:
+    metadata = run.template.get("metadata") or {}
+    return str(metadata.get("title") or metadata.get("name") or run.template_ref)
+
+
+def _template_url(ref: str) -> str:
+    try:
+        found = parse(ref)
+    except RefInvalid:
+        return ""
+    return reverse("scaffolder:form", args=[found.namespace, found.name])
+
+
+def answers(run: Run) -> list[review.Answer]:
+    """The answers under the names that the template's expressions use; secrets by name only."""
+    given = [review.Answer(name, review.words_of(value), is_code=True) for name, value in run.values.items()]
+    return [*given, *(review.Answer(name, review.NOT_SHOWN, is_quiet=True) for name in run.secret_names)]
+
+
+def outputs(output: Mapping[str, Any]) -> list[Output]:
+    links = output.get("links")
+    found = (_output(link) for link in links[:OUTPUTS_SHOWN]) if isinstance(links, list) else ()
+    return [one for one in found if one]
+
+
+def _output(link: Any) -> Output | None:
+    if not isinstance(link, Mapping):
+        return None
+    icon = _LINK_ICONS.get(str(link.get("icon", "")).lower(), "link")
+    url, is_here = _address(link)
+    title = str(link.get("title") or link.get("entityRef") or link.get("url") or "")
+    note = "" if url else str(link.get("url") or link.get("entityRef") or "no address")
+    return Output(title, url, icon, is_here, note) if title else None
+
+
+def _address(link: Mapping[str, Any]) -> tuple[str, bool]:
+    """A page of the catalogue, or an address that a browser may follow."""
+    if ref := link.get("entityRef"):
+        try:
+            found = parse(str(ref).lower())
+        except RefInvalid:
+            return "", True
+        return reverse("catalog:entity", args=[found.kind, found.namespace, found.name]), True
+    return safe_url(str(link.get("url") or "")) or "", False
+
+
+def texts(output: Mapping[str, Any]) -> list[tuple[str, SafeString]]:
+    found = output.get("text")
+    rows = (
+        [row for row in found[:OUTPUTS_SHOWN] if isinstance(row, Mapping)] if isinstance(found, list) else []
+    )
+    return [(str(row.get("title") or ""), markdown.text(str(row.get("content") or ""))) for row in rows]
+
+
+def facts(output: Mapping[str, Any]) -> list[review.Answer]:
+    """Other keys of `output`: free in Backstage, shown as they are."""
+    rest = {key: value for key, value in output.items() if key not in ("links", "text")}
+    return [
+        review.Answer(label_of({}, (str(key),)), review.words_of(value), is_code=True)
+        for key, value in list(rest.items())[:OUTPUTS_SHOWN]
+        if value not in (None, "", [], {})
+    ]

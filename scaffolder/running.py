@@ -1,0 +1,267 @@
+"""A worker's way through the steps of a run.
+
+Each step is done, its files committed and its row written under the intent's lock in that order, so a worker that dies
+leaves either a step that is done or one that begins again from the files before it. Steps that are done are not done
+twice; actions with effects outside do nothing the second time.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from control import clock
+from control.errors import Cancelled, ControlError, ExecutionFailed, LeaseLost
+from control.execution import Execution
+from control.models import Intent
+from scaffolder import actions, document, outputs, runs, sealing
+from scaffolder.actions.base import Action, Work
+from scaffolder.context import base_context
+from scaffolder.document import Blueprint, Step
+from scaffolder.errors import ActionFailed, TemplateUnusable
+from scaffolder.models import Run, RunStep
+from scaffolder.run_log import RunJournal
+from scaffolder.sealing import Masker
+from scaffolder.sources import TemplateSources
+from scaffolder.templating import Renderer, TemplatingError, is_true
+from scaffolder.workspace import Store, Workspace
+
+MAX_TURNS = 200  # of one step with `each`
+_DONE = (RunStep.State.SUCCEEDED, RunStep.State.SKIPPED)
+log = logging.getLogger(__name__)
+
+
+def execute(intent: Intent, execution: Execution) -> Mapping[str, Any]:
+    """Run what is left of an intent's steps. Raises `ExecutionFailed`, `Cancelled` or `LeaseLost`."""
+    run = Run.objects.get(pk=intent.pk)
+    try:
+        blueprint = document.read(run.template)
+        secrets = sealing.unseal(run.sealed_secrets)
+    except (TemplateUnusable, ActionFailed) as refusal:
+        raise ExecutionFailed(str(refusal)) from None
+    masker = Masker(secrets.values())
+    journal = RunJournal(run, masker)
+    try:
+        with TemplateSources(run.template_ref) as sources:
+            runner = Runner(run, intent, execution, blueprint, secrets, masker, journal, sources)
+            outcome = runner.run_all()
+    except Cancelled:
+        _cancel_rest(run, execution, journal)
+        runs.forget(run.pk)
+        raise
+    finally:
+        journal.flush()
+    runs.forget(run.pk)
+    return outcome
+
+
+def _cancel_rest(run: Run, execution: Execution, journal: RunJournal) -> None:
+    with execution.guard():
+        left = run.steps.exclude(state__in=_DONE)
+        left.filter(state=RunStep.State.RUNNING).update(
+            state=RunStep.State.CANCELLED, finished_at=clock.now()
+        )
+        left.filter(state=RunStep.State.PENDING).update(state=RunStep.State.CANCELLED)
+    journal.warning("Cancelled. Steps that were done stay done.")
+
+
+@dataclass
+class Runner:
+    run: Run
+    intent: Intent
+    execution: Execution
+    blueprint: Blueprint
+    secrets: Mapping[str, str]
+    masker: Masker
+    journal: RunJournal
+    sources: TemplateSources
+    context: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        values, person = self.run.values, self.intent.requested_by
+        self.context = base_context(values, person, task_id=str(self.run.pk))
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.run.pk)
+
+    def run_all(self) -> Mapping[str, Any]:
+        rows = {row.index: row for row in self.run.steps.all()}
+        self._refuse_lost_secrets()
+        self._refuse_lost_files(rows)
+        for step in self.blueprint.steps:
+            row = rows[step.index]
+            if row.state not in _DONE:
+                self._go_on()
+                self.journal.step = row
+                self._one(step, row)
+            self.context["steps"][step.id] = {"output": row.output}
+        self.journal.step = None
+        return self._finish()
+
+    def _refuse_lost_secrets(self) -> None:
+        if self.run.secret_names and not self.run.sealed_secrets:
+            raise ExecutionFailed("The secrets of this run were erased when it had ended. Start a new run.")
+
+    def _refuse_lost_files(self, rows: Mapping[int, RunStep]) -> None:
+        done = [
+            index
+            for index, row in rows.items()
+            if row.state == RunStep.State.SUCCEEDED and _changes_files(row.action)
+        ]
+        if self.store.has_lost_files(done):
+            raise ExecutionFailed("The files that the earlier steps made are gone. Start a new run.")
+
+    def _go_on(self) -> None:
+        """Between parts of the work: the log is written, and a cancelled run stops."""
+        self.journal.flush_due()
+        self.execution.raise_if_cancelled()
+
+    def _one(self, step: Step, row: RunStep) -> None:
+        try:
+            self._begin(row)
+            if not self._is_wanted(step):
+                self._end(row, RunStep.State.SKIPPED)
+                self.journal.info("Skipped: its condition does not hold.")
+                return
+            self._perform(step, row)
+        except (ActionFailed, TemplatingError, ControlError) as problem:
+            self._fail(step, row, str(problem))
+        except (Cancelled, LeaseLost, ExecutionFailed):
+            raise
+        except Exception as defect:  # noqa: BLE001  the edge of a step; what it was is logged masked
+            text = self.masker.text(traceback.format_exc())
+            log.error("run %s, %s met a defect:\n%s", self.run.pk, step.words, text)
+            words = f"Portico met a defect ({type(defect).__name__}). The log of the worker says more."
+            self._fail(step, row, words)
+
+    def _begin(self, row: RunStep) -> None:
+        with self.execution.guard():
+            row.state, row.error, row.finished_at = RunStep.State.RUNNING, "", None
+            row.attempts += 1
+            row.started_at = clock.now()
+            row.save(update_fields=["state", "error", "finished_at", "attempts", "started_at"])
+        self.journal.command(row.action)
+
+    def _is_wanted(self, step: Step) -> bool:
+        if step.condition is None:
+            return True
+        # As in Backstage, a condition sees no secrets.
+        return is_true(Renderer(self.context).data(step.condition, where=f"if of {step.words}"))
+
+    def _perform(self, step: Step, row: RunStep) -> None:
+        action = actions.find(step.action)
+        if action is None:
+            raise ActionFailed(f"Portico does not have the action {step.action} any more.")
+        folder = self.store.copy_for(step.index) if action.changes_files else self.store.before(step.index)
+        try:
+            output = self._turns(step, action, folder)
+        except BaseException:
+            if action.changes_files:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+        self._end(
+            row, RunStep.State.SUCCEEDED, output=output, folder=folder if action.changes_files else None
+        )
+        self.store.tidy(step.index)
+
+    def _turns(self, step: Step, action: Action, folder: Path) -> dict[str, Any]:
+        """The outputs of the action; with `each` it is called once per entry and every output is a list."""
+        if step.each is None:
+            return dict(self._call(step, action, folder, self.context))
+        collected: dict[str, list[Any]] = {}
+        entries = self._entries(step)
+        for count, (key, value) in enumerate(entries, 1):
+            self._go_on()
+            self.journal.info(f"{count} of {len(entries)}: {key}")
+            output = self._call(step, action, folder, {**self.context, "each": {"key": key, "value": value}})
+            for name, item in output.items():
+                collected.setdefault(name, []).append(item)
+        return dict(collected)
+
+    def _entries(self, step: Step) -> list[tuple[str, Any]]:
+        found = Renderer(self.context).data(step.each, where=f"each of {step.words}")
+        if isinstance(found, Mapping):
+            entries = [(str(key), value) for key, value in found.items()]
+        elif isinstance(found, list):
+            entries = [(str(index), value) for index, value in enumerate(found)]
+        elif not found:
+            entries = []
+        else:
+            raise ActionFailed(
+                f"each of {step.words} gives {type(found).__name__}; it must give a list or a map."
+            )
+        if len(entries) > MAX_TURNS:
+            raise ActionFailed(
+                f"each of {step.words} gives {len(entries)} entries; at most {MAX_TURNS} are run."
+            )
+        return entries
+
+    def _call(
+        self, step: Step, action: Action, folder: Path, context: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        renderer = Renderer({**context, "secrets": dict(self.secrets)})
+        given = renderer.data(step.input, where="input")
+        action.check(given)
+        work = Work(
+            workspace=Workspace(folder),
+            sources=self.sources,
+            journal=self.journal,
+            requester=self.intent.requested_by,
+            requested_at=self.intent.requested_at,
+            go_on=self._go_on,
+            scratch=self.store.scratch,
+        )
+        return action.perform(work, given)
+
+    def _end(
+        self,
+        row: RunStep,
+        state: RunStep.State,
+        *,
+        output: Mapping[str, Any] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        """The files get their name while the intent's row is locked, so a worker that lost its lease names none."""
+        with self.execution.guard():
+            row.state, row.output, row.finished_at = state, self.masker.data(dict(output or {})), clock.now()
+            if folder is not None:
+                self.store.commit(folder, row.index)
+            row.save(update_fields=["state", "output", "finished_at"])
+        self.journal.flush_due()
+
+    def _fail(self, step: Step, row: RunStep, problem: str) -> None:
+        words = self.masker.text(problem)
+        with self.execution.guard():
+            row.state, row.error, row.finished_at = RunStep.State.FAILED, words, clock.now()
+            row.save(update_fields=["state", "error", "finished_at"])
+        self.journal.error(words)
+        raise ExecutionFailed(
+            f"Step {step.index + 1} failed: {words} {_what_stays(step.index)}".strip()
+        ) from None
+
+    def _finish(self) -> Mapping[str, Any]:
+        rendered = outputs.rendered(self.blueprint.output, self.context, self.journal)
+        output = self.masker.data(rendered)
+        with self.execution.guard():
+            self.run.output = output
+            self.run.save(update_fields=["output"])
+        self.journal.ok("All steps are done.")
+        return {"output": output}
+
+
+def _changes_files(action: str) -> bool:
+    found = actions.find(action)
+    return found is not None and found.changes_files
+
+
+def _what_stays(index: int) -> str:
+    if index == 0:
+        return ""
+    return "Step 1 stays done." if index == 1 else f"Steps 1 to {index} stay done."
