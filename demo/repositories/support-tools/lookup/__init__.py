@@ -1,0 +1,1 @@
+"""What happened to an order, from every service that knows something."""
