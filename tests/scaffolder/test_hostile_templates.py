@@ -1,0 +1,233 @@
+"""Templates and answers that mean harm, run from beginning to end. Named after published flaws of portals like this."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.models import Entity
+from control.models import State, User
+from scaffolder.models import Run
+from tests.scaffolder import templates
+from tests.scaffolder.templates import (
+    document,
+    finish,
+    log_of,
+    log_step,
+    publish_step,
+    template,
+    template_step,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("anybody_may_run")]
+
+TREASURE = "the-treasure-of-the-machine"
+
+
+@pytest.fixture(autouse=True)
+def treasure(folders: Path) -> Path:
+    """A file that no run may ever show."""
+    path = folders / "treasure"
+    path.write_text(TREASURE)
+    return path
+
+
+def run(entity: Entity, values: dict[str, Any] | None = None, *, by: User) -> Run:
+    done = templates.run(entity, values, by=by)
+    remotes = templates.remote("halfmoon", "payout")
+    shown = (
+        templates.published("halfmoon", "payout")
+        if remotes.exists() and done.intent.state == State.SUCCEEDED
+        else {}
+    )
+    assert TREASURE not in f"{finish(done)} {log_of(done)} {done.output} {shown}"
+    return done
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "../../treasure",
+        "../../../../../../../../etc",
+        "/etc",
+        "./skeleton/../../../treasure",
+        "./skeleton/link",
+        "./link",
+        ".git",
+        "./skeleton/../.git",
+        "file:///etc",
+        "file://localhost/etc/passwd",
+        "./skeleton\x00/../../x",
+        "--upload-pack=x",
+        "ext::sh -c touch% /tmp/x",
+    ],
+)
+def test_reading_outside_of_the_template_s_repository_is_refused(
+    maya: User, treasure: Path, url: str
+) -> None:
+    entity = template(
+        document([{"action": "fetch:plain", "input": {"url": "${{ parameters.url }}"}}]), {"skeleton/a": "a"}
+    )
+    home = Path(entity.location.target.removeprefix("file://").partition("#")[0])
+    for name in ("link", "skeleton/link"):
+        (home / name).symlink_to(treasure)
+    templates.git("add", "--all", at=home)
+    templates.git("commit", "--quiet", "--message", "Link", at=home)
+    assert run(entity, {"url": url.replace("\x00", "")}, by=maya).intent.state == State.FAILED
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "http://127.0.0.1:1/a/b",
+        "https://localhost:1/a/b",
+        "https://[::1]/a/b",
+        "https://0x7f000001/a/b",
+        "https://2130706433/a/b",
+        "git@127.0.0.1:a/b.git",
+        "ssh://127.0.0.1/a/b.git",
+        "https://10.0.0.1/a/b/tree/main/x",
+    ],
+)
+def test_a_skeleton_is_not_fetched_from_inside_networks(maya: User, url: str) -> None:
+    done = run(template(document([{"action": "fetch:plain", "input": {"url": url}}])), by=maya)
+    assert done.intent.state == State.FAILED
+    assert "cannot be fetched" in finish(done)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://169.254.169.254/x.git", "https://127.0.0.1:1/x.git", "git@127.0.0.1:a/b.git"]
+)
+def test_publishing_does_not_reach_inside_networks(maya: User, url: str) -> None:
+    done = run(template(document([{"action": "publish:git", "input": {"remoteUrl": url}}])), by=maya)
+    assert done.intent.state == State.FAILED
+
+
+def test_a_symbolic_link_of_the_skeleton_that_leads_out_is_refused(maya: User, treasure: Path) -> None:
+    entity = template(document([template_step(), publish_step()]), {"skeleton/a": "a"})
+    home = Path(entity.location.target.removeprefix("file://").partition("#")[0])
+    (home / "skeleton" / "link").symlink_to(treasure)
+    templates.git("add", "--all", at=home)
+    templates.git("commit", "--quiet", "--message", "Link", at=home)
+    assert "link is a link that leads out of its folder" in finish(run(entity, by=maya))
+
+
+@pytest.mark.parametrize("name", ["../../../x", "..", "a/../../b", "%2e%2e", "x;touch y", "-x", ".git"])
+def test_an_answer_cannot_choose_a_repository_elsewhere(maya: User, folders: Path, name: str) -> None:
+    before = sorted(path for path in folders.rglob("*") if path.name.endswith(".git"))
+    entity = template(document([publish_step("${{ parameters.name }}")]))
+    done = run(entity, {"name": name}, by=maya)
+    assert done.intent.state == State.FAILED
+    made = [path for path in folders.rglob("*.git") if path not in before and "remotes" in path.parts]
+    assert not made
+
+
+def test_a_sandbox_escape_in_a_skeleton_prints_nothing_of_the_machine(maya: User) -> None:
+    tries = [
+        "${{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "${{ values.constructor.constructor('return process.env')() }}",
+        "${{ range.constructor('return this.process.env')() }}",
+        "{% set x = values.__proto__ %}${{ x.polluted }}",
+        "${{ lipsum.__globals__.os.environ }}",
+    ]
+    for number, source in enumerate(tries):
+        described = document(
+            [template_step(), {"action": "debug:log", "input": {"listWorkspace": "with-contents"}}],
+            name=f"t{number}",
+        )
+        done = run(template(described, {"skeleton/a": source}), by=maya)
+        assert "SECRET_KEY" not in log_of(done)
+        assert "<class" not in log_of(done)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}",
+        "{% set x = 'x' %}{% for i in range(99) %}{% set x = x ~ x %}{% endfor %}${{ x }}",
+    ],
+)
+def test_endless_and_growing_skeletons_are_stopped(maya: User, source: str) -> None:
+    started = time.monotonic()
+    done = run(template(document([template_step()]), {"skeleton/a": source}), by=maya)
+    assert "This " in finish(done)
+    assert done.intent.state == State.FAILED
+    assert time.monotonic() - started < 60
+
+
+def test_growth_in_an_expression_of_a_step_is_stopped(maya: User) -> None:
+    step = log_step("${{ 'x'.repeat(99999999) }}")
+    assert "text of more than" in finish(run(template(document([step])), by=maya))
+
+
+def test_a_log_without_end_is_cut(maya: User) -> None:
+    step = log_step("${{ 'line\\n'.repeat(30000) }}")
+    done = run(template(document([step])), by=maya)
+    assert finish(done) == "succeeded"
+    assert "More than 20,000 lines: the rest is left out." in log_of(done)
+    assert log_of(done).endswith("All steps are done.")
+    assert done.log.count() < 20_100
+
+
+def test_each_over_very_many_entries_is_refused(maya: User) -> None:
+    done = run(template(document([log_step("x", each="${{ range(5000) }}")])), by=maya)
+    assert "at most 200 are run" in finish(done)
+
+
+def test_a_zero_byte_in_a_message_is_no_defect(maya: User) -> None:
+    done = run(template(document([log_step("a${{ parameters.x }}b")])), {"x": "ok"}, by=maya)
+    assert finish(done) == "succeeded"
+
+
+def test_git_attributes_and_settings_of_a_skeleton_run_nothing(maya: User, folders: Path) -> None:
+    mark = folders / "ran"
+    entity = template(
+        document([template_step(), publish_step()]),
+        {
+            "skeleton/.gitattributes": "* filter=evil\n",
+            "skeleton/.gitmodules": f'[submodule "x"]\n\tpath = x\n\turl = ext::sh -c "touch {mark}"\n',
+            "skeleton/.gitconfig": f'[filter "evil"]\n\tclean = touch {mark}\n',
+        },
+    )
+    assert finish(run(entity, by=maya)) == "succeeded"
+    assert not mark.exists()
+
+
+def test_a_name_and_message_with_line_breaks_add_nothing_to_the_commit(maya: User) -> None:
+    step = publish_step(
+        gitAuthorName="A\nauthor B <b@x>", gitAuthorEmail="a@x>\nb", gitCommitMessage="-m\n\n--amend"
+    )
+    entity = template(document([template_step(), step]), {"skeleton/a": "a"})
+    assert finish(run(entity, by=maya)) == "succeeded"
+    shown = templates.git("log", "--format=%an|%ae|%s", at=templates.remote("halfmoon", "payout"))
+    assert shown == "Aauthor B b@x|a@xb|-m"
+
+
+def test_a_template_cannot_register_an_organisation(maya: User, folders: Path) -> None:
+    info = (
+        "apiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata: {name: payments}\n"
+        "spec: {type: team, children: [], members: [maya.okafor]}\n"
+    )
+    steps = [
+        template_step(),
+        publish_step(),
+        {
+            "action": "catalog:register",
+            "input": {"repoContentsUrl": "${{ steps.publish.output.repoContentsUrl }}"},
+        },
+    ]
+    run(template(document(steps), {"skeleton/catalog-info.yaml": info}), by=maya)
+    assert not maya.groups.filter(name="group:default/payments").exists()
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "file:///etc/passwd"])
+def test_a_template_cannot_register_files_of_the_machine(maya: User, target: str) -> None:
+    done = run(
+        template(document([{"action": "catalog:register", "input": {"catalogInfoUrl": target}}])), by=maya
+    )
+    assert done.intent.state == State.FAILED
+    assert "cannot be registered" in finish(done)
