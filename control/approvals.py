@@ -16,6 +16,7 @@ from django.db.models import Q
 
 from control import audit, clock, people
 from control.capability import registry
+from control.decide import Verdict
 from control.errors import (
     AgentsDoNotApprove,
     InvalidParameters,
@@ -26,7 +27,7 @@ from control.errors import (
     Refused,
     TooLate,
 )
-from control.intents import approved, digest_of, draft_of, verdict_now
+from control.intents import approved, digest_of, draft_of, stored_digest_of, verdict_now
 from control.models import Approval, Decision, Intent, State, User
 
 EXPIRE_BATCH = 200
@@ -42,12 +43,16 @@ def approve(
     `InvalidParameters`. Locks the intent.
     """
     intent = _lock_for_answer(intent_id, by, digest)
-    _check_rules_of_today(intent, by)
+    if stored_digest_of(intent) != digest:
+        raise PlanChanged(
+            "This request is not what it was when it was sent. Reject it and let it be asked again."
+        )
+    verdict = _checked_by_rules_of_today(intent, by)
     if narrowed:
         _narrow(intent, narrowed)
     approval = _write(intent, by, Approval.Answer.APPROVED, digest, comment, narrowed or {})
     registry.get(intent.capability).on_answer(intent, approval)
-    _conclude(intent)
+    _conclude(intent, verdict)
     return intent
 
 
@@ -70,7 +75,8 @@ def _lock_for_answer(intent_id: UUID, by: User, digest: str) -> Intent:
         raise NotWaiting(f"This request is already {intent.get_state_display().lower()}.")
     if intent.decide_before <= clock.now():
         raise TooLate("This request waited too long and has expired. It can be asked again.")
-    if intent.approvals.filter(by=by).exists():
+    # One person with two accounts is one answer.
+    if any(people.same_person(by, answer.by) for answer in intent.approvals.select_related("by")):
         raise NotWaiting("You have answered this request already. It waits for somebody else.")
     if intent.plan_digest != digest:
         raise PlanChanged("The request changed after you opened it. Read it again, then decide.")
@@ -90,7 +96,7 @@ def _check_person(intent: Intent, by: User) -> None:
         raise NotAnApprover("You are not among those who decide this. The request page says who is.")
 
 
-def _check_rules_of_today(intent: Intent, by: User) -> None:
+def _checked_by_rules_of_today(intent: Intent, by: User) -> Verdict:
     """A rule edited after the request counts: nobody approves what today's rules refuse or give to others."""
     verdict = verdict_now(intent)
     if verdict.verdict == Decision.Verdict.DENY:
@@ -99,10 +105,18 @@ def _check_rules_of_today(intent: Intent, by: User) -> None:
         who.pk for who in verdict.approvers
     }:
         raise NotAnApprover("The rules have changed: you are no longer among those who decide this.")
+    return verdict
 
 
 def _narrow(intent: Intent, narrowed: Mapping[str, Any]) -> None:
+    """The plan is made anew, so it must still be the one that was shown: a role may have grown since."""
     capability = registry.get(intent.capability)
+    asked = draft_of(intent)
+    if digest_of(asked, capability.plan(asked)) != intent.plan_digest:
+        raise PlanChanged(
+            "The rules have changed what this request would do, so it can only be approved as it was asked for, or "
+            "rejected and asked for again."
+        )
     draft = draft_of(intent, capability.narrow(intent, narrowed))
     plan = capability.plan(draft)
     intent.parameters = dict(draft.parameters)
@@ -138,10 +152,11 @@ def _write(
     return approval
 
 
-def _conclude(intent: Intent) -> None:
-    needed = intent.decisions.latest("id").approvals_needed
+def _conclude(intent: Intent, today: Verdict) -> None:
+    """As many must agree as the rules asked for at the request, or ask for today if that is more."""
+    needed = max(intent.decisions.latest("id").approvals_needed, today.approvals_needed, 1)
     given = intent.approvals.filter(answer=Approval.Answer.APPROVED).count()
-    if given >= max(needed, 1):
+    if given >= needed:
         approved(intent, clock.now())
 
 

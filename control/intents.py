@@ -55,15 +55,35 @@ def preview(draft: Draft) -> Preview:
 
 def digest_of(draft: Draft, plan: Plan) -> str:
     """SHA-256 over everything an approver is shown; any change of it makes an approval void."""
-    shown = {
-        "capability": draft.capability,
-        "actor": draft.actor.pk,
-        "subject": draft.subject.ref,
-        "environment": draft.environment,
-        "parameters": draft.parameters,
-        "reason": draft.reason,
-        "plan": asdict(plan),
-    }
+    return _digest(
+        {
+            "capability": draft.capability,
+            "actor": draft.actor.pk,
+            "subject": draft.subject.ref,
+            "environment": draft.environment,
+            "parameters": draft.parameters,
+            "reason": draft.reason,
+            "plan": asdict(plan),
+        }
+    )
+
+
+def stored_digest_of(intent: Intent) -> str:
+    """The digest of what the row says now; not `plan_digest` when something changed it past this module."""
+    return _digest(
+        {
+            "capability": intent.capability,
+            "actor": intent.requested_by_id,
+            "subject": intent.subject_ref,
+            "environment": intent.environment,
+            "parameters": intent.parameters,
+            "reason": intent.reason,
+            "plan": intent.plan,
+        }
+    )
+
+
+def _digest(shown: Mapping[str, Any]) -> str:
     text = json.dumps(shown, sort_keys=True, separators=(",", ":"), cls=DjangoJSONEncoder)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -24,10 +24,22 @@ def person_of(ref: str) -> User | None:
 
 
 def same_person(one: User, other: User) -> bool:
-    """One human will behind both: the same account, an agent and its owner, or two accounts with one address."""
-    if one.principal_id == other.principal_id:
-        return True
-    return bool(one.email) and one.email.casefold() == other.email.casefold()
+    """One human will behind both: the same account, an agent and its owner, or two accounts with one address.
+
+    A second account of an agent's owner counts too, so whoever stands behind is compared, not the agent alone.
+    """
+    mine, theirs = _standing_behind(one), _standing_behind(other)
+    return bool(mine.keys() & theirs.keys() or set(filter(None, mine.values())) & set(theirs.values()))
+
+
+def _standing_behind(user: User) -> dict[int, str]:
+    """The account and those it acts for, each with its address. No query for people, who act for nobody."""
+    found: dict[int, str] = {}
+    account: User | None = user
+    while account and account.pk not in found:
+        found[account.pk] = account.email.casefold()
+        account = account.acts_for
+    return found
 
 
 def members_of(group_ref: str) -> QuerySet[User]:

@@ -20,7 +20,7 @@ from control import clock
 from control.errors import Cancelled, ControlError, ExecutionFailed, LeaseLost
 from control.execution import Execution
 from control.models import Intent
-from scaffolder import actions, document, outputs, runs, sealing
+from scaffolder import actions, document, outputs, planning, runs, sealing
 from scaffolder.actions.base import Action, Work
 from scaffolder.context import base_context
 from scaffolder.document import Blueprint, Step
@@ -45,6 +45,7 @@ def execute(intent: Intent, execution: Execution) -> Mapping[str, Any]:
         secrets = sealing.unseal(run.sealed_secrets)
     except (TemplateUnusable, ActionFailed) as refusal:
         raise ExecutionFailed(str(refusal)) from None
+    _refuse_another_template(run, intent)
     masker = Masker(secrets.values())
     journal = RunJournal(run, masker)
     try:
@@ -59,6 +60,12 @@ def execute(intent: Intent, execution: Execution) -> Mapping[str, Any]:
         journal.flush()
     runs.forget(run.pk)
     return outcome
+
+
+def _refuse_another_template(run: Run, intent: Intent) -> None:
+    """The catalogue may have read the template again between the plan that was decided on and the rows of the run."""
+    if planning.digest_of(run.template) != intent.plan["data"]["template_digest"]:
+        raise ExecutionFailed("The template of this run is not the one that was approved. Start a new run.")
 
 
 def _cancel_rest(run: Run, execution: Execution, journal: RunJournal) -> None:
