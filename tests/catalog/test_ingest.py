@@ -13,6 +13,9 @@ from catalog import ingest, locations
 from catalog.models import CatalogRevision, Entity, Location, Problem
 from control.models import AuditEvent, User
 from tests.catalog.places import Place, component, entity, relations, team
+from tests.waiting import wait_until
+
+PATIENCE_SECONDS = 10
 
 
 def test_a_described_entity_is_in_the_catalogue_with_its_columns(place: Place) -> None:
@@ -259,8 +262,15 @@ def test_a_location_that_is_read_now_is_left_to_its_reader(
             cursor.execute("SELECT pg_advisory_lock(%s, %s)", [ingest._LOCK_CLASS, key])
         assert ingest.ingest(place.location.pk) is None
     finally:
-        other.close()  # the reader died
+        other.close()  # the reader died; the server notices a moment later
+    wait_until(lambda: not _is_held(key), PATIENCE_SECONDS, "the dead reader's lock is free")
     assert place.read().added == 1
+
+
+def _is_held(key: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = %s", [key % 2**32])
+        return cursor.fetchone() is not None
 
 
 def test_the_number_of_queries_does_not_grow_with_the_number_of_entities(db: None, tmp_path: Path) -> None:
