@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from scaffolder.templating import nodes as n
@@ -40,10 +41,15 @@ class Renderer:
 
     context: Mapping[str, Any]
     syntax: Syntax = PLAIN
-    seconds: float = 10.0
+    seconds: float = 10.0  # for one source
+    shared: Budget | None = None  # what all sources together may cost, where that must be known beforehand
 
     def __post_init__(self) -> None:
-        self._values = from_python(dict(self.context))
+        """Raises `TemplatingError` for data that is nested too deeply."""
+        try:
+            self._values = from_python(dict(self.context))
+        except ScriptError as problem:
+            raise TemplatingError(str(problem)) from None
 
     def text(self, source: str, *, where: str = "") -> str:
         """Raises `TemplatingError` with `where`, the line and the text of the line."""
@@ -83,7 +89,14 @@ class Renderer:
 
     def _evaluator(self) -> Evaluator:
         # Loops and set write to frames, but push() and sort() change lists in place: each source gets a copy.
-        return Evaluator(from_python(self._values), Budget(seconds=self.seconds), compat=self.syntax.compat)
+        budget = self.shared or Budget(seconds=self.seconds)
+        budget.pay(self._size)
+        return Evaluator(from_python(self._values), budget, compat=self.syntax.compat)
+
+    @cached_property
+    def _size(self) -> int:
+        """What copying the context costs, in steps."""
+        return _count(self._values) // 20
 
     def _typed(self, body: n.Body) -> Any:
         evaluator = self._evaluator()
@@ -99,10 +112,19 @@ class Renderer:
             raise TemplatingError(str(problem), where=where, line=1, excerpt=excerpt_of(source, 1)) from None
         except RecursionError:
             raise TemplatingError("This is nested too deeply to be rendered.", where=where) from None
+        except (ArithmeticError, LookupError, TypeError, ValueError) as defect:
+            words = f"This expression has no value ({type(defect).__name__}). Write it differently."
+            raise TemplatingError(words, where=where, excerpt=excerpt_of(source, 1)) from defect
         except TemplatingError as problem:
             problem.where = where
             problem.excerpt = problem.excerpt or excerpt_of(source, problem.line)
             raise
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + sum(map(_count, value.values()))
+    return 1 + sum(map(_count, value)) if isinstance(value, list) else 1
 
 
 def render(source: str, context: Mapping[str, Any], *, syntax: Syntax = PLAIN, where: str = "") -> str:

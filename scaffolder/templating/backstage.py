@@ -67,7 +67,8 @@ def project_slug(value: Value, budget: Budget) -> Value:
 
 def parse_entity_ref(value: Value, budget: Budget, context: Value) -> Value:
     if isinstance(value, dict):
-        value = "{kind}:{namespace}/{name}".format_map({"namespace": "default", **value})
+        parts = [value.get(name) for name in ("kind", "namespace", "name")]
+        value = "{}:{}/{}".format(parts[0] or "", parts[1] or "default", parts[2] or "")
     match = _REF.fullmatch(value) if isinstance(value, str) else None
     if not match:
         raise ScriptError(

@@ -215,6 +215,7 @@ class Evaluator:
         target = self.value(node.target)
         if not isinstance(target, (list, str)):
             return UNDEFINED
+        self.budget.handle(target)
         start, stop, step = (
             UNDEFINED if p is None else self.value(p) for p in (node.start, node.stop, node.step)
         )
@@ -237,6 +238,7 @@ class Evaluator:
 
     def filtered(self, value: Value, call: n.FilterCall) -> Value:
         positional, keywords = self._arguments(call.arguments)
+        self.budget.handle(value)
         if call.name in ("select", "reject"):
             return self._selected(value, call.name == "select", positional)
         known = _COMPAT_FILTERS if self.compat else FILTERS

@@ -38,7 +38,8 @@ from scaffolder.templating.values import (
 
 FilterFunction = Callable[..., Value]
 
-_TAGS = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)\b[^>]*>|<!--.*?-->", re.DOTALL)
+_UNQUOTED = re.compile(r"[A-Za-z0-9!'()*\-._~]+")
+_TAG_START = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*\b")
 _LEADING_NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)")
 _LEADING_DIGITS = re.compile(r"\s*([+-]?)([0-9a-zA-Z]{1,300})")
 
@@ -131,16 +132,34 @@ def replace(value: Value, budget: Budget, old: Value, new: Value, max_count: Val
         return value
     put = to_text(new, budget)
     limit = to_integer(max_count, -1) if old else -1
-    budget.room_for_text(len(value) + (value.count(old) if limit < 0 else limit) * len(put))
+    hits = value.count(old)
+    budget.room_for_text(len(value) + (hits if limit < 0 else min(hits, limit)) * len(put))
     return value.replace(old, put, limit)
 
 
 def striptags(value: Value, budget: Budget, preserve_linebreaks: Value) -> Value:
-    text = _TAGS.sub("", _text(value, "striptags")).strip()
+    text = _without_tags(_text(value, "striptags")).strip()
     if not truthy(preserve_linebreaks):
         return re.sub(r"\s+", " ", text)
-    text = re.sub(r"^ +| +$", "", text, flags=re.MULTILINE)
+    text = "\n".join(line.strip(" ") for line in text.split("\n"))
     return re.sub(r"\n\n\n+", "\n\n", re.sub(r" +", " ", text).replace("\r\n", "\n"))
+
+
+def _without_tags(text: str) -> str:
+    """Looks at each character a few times at most; a regular expression would scan to the end from every `<`."""
+    parts, at, kept_from = [], text.find("<"), 0
+    last_tag, last_comment = text.rfind(">"), text.rfind("-->")
+    while 0 <= at < last_tag:
+        end = at
+        if _TAG_START.match(text, at):
+            end = text.index(">", at) + 1
+        elif text.startswith("<!--", at) and last_comment >= at + 4:
+            end = text.index("-->", at + 4) + 3
+        if end > at:
+            parts.append(text[kept_from:at])
+            kept_from = end
+        at = text.find("<", max(end, at + 1))
+    return "".join([*parts, text[kept_from:]])
 
 
 def truncate(value: Value, budget: Budget, length: Value, killwords: Value, end: Value) -> Value:
@@ -152,17 +171,22 @@ def truncate(value: Value, budget: Budget, length: Value, killwords: Value, end:
     if not truthy(killwords):
         space = text.rfind(" ", 0, size + 1)
         cut = text[: space if space >= 0 else size]
-    return cut + ("..." if _absent(end) else to_text(end, budget))
+    ending = "..." if _absent(end) else to_text(end, budget)
+    budget.room_for_text(len(cut) + len(ending))
+    return cut + ending
 
 
 def urlencode(value: Value, budget: Budget) -> Value:
     if isinstance(value, str):
+        budget.room_for_text(len(value) + 2 * len(_UNQUOTED.sub("", value).encode()))
         return quote(value, safe="!'()*-._~")
     pairs = (
         [(key, value[key]) for key in keys_of(value)]
         if isinstance(value, dict)
         else _items(value, "urlencode")
     )
+    if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+        raise ScriptError("The filter urlencode takes a text, a map, or a list of pairs.")
     return "&".join(
         f"{urlencode(to_text(name, budget), budget)}={urlencode(to_text(item, budget), budget)}"
         for name, item in pairs
@@ -338,6 +362,8 @@ def rounded(value: Value, budget: Budget, precision: Value, method: Value) -> Va
     if not math.isfinite(amount):
         return amount
     scaled = amount * 10.0**places
+    if not math.isfinite(scaled):
+        return number(amount)
     whole = (
         math.ceil(scaled) if method == "ceil" else math.floor(scaled if method == "floor" else scaled + 0.5)
     )

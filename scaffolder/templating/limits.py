@@ -14,14 +14,22 @@ MAX_TEXT = 8_000_000  # characters of one value or one rendered file
 MAX_ITEMS = 100_000  # of one list
 MAX_DEPTH = 60  # of nested data, and of macros that call each other
 _STEPS_BETWEEN_CLOCK_READINGS = 2_000
-_CHARACTERS_PER_STEP = 500  # what handling a long text costs
+_CHARACTERS_PER_STEP = 50  # so that all texts of one rendering together stay bearable too
+_ITEMS_PER_STEP = 10
 
 
 class Budget:
     """Paid while rendering; raises `LimitReached` when it is spent."""
 
-    def __init__(self, *, seconds: float = MAX_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        seconds: float = MAX_SECONDS,
+        steps: int = MAX_STEPS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._clock, self._ends_at, self._seconds = clock, clock() + seconds, seconds
+        self._most = steps
         self._steps, self._next_reading = 0, 0
         self.depth = 0
 
@@ -30,8 +38,8 @@ class Budget:
         if self._steps < self._next_reading:
             return
         self._next_reading = self._steps + _STEPS_BETWEEN_CLOCK_READINGS
-        if self._steps > MAX_STEPS:
-            raise LimitReached(f"This takes more than {MAX_STEPS:,} steps. Shorten its loops.")
+        if self._steps > self._most:
+            raise LimitReached(f"This takes more than {self._most:,} steps. Shorten its loops.")
         if self._clock() > self._ends_at:
             raise LimitReached(f"This takes longer than {self._seconds:g} s. Shorten its loops.")
 
@@ -45,7 +53,14 @@ class Budget:
         """Call before a list of that many items is made."""
         if count > MAX_ITEMS:
             raise LimitReached(f"This makes a list of more than {MAX_ITEMS:,} items.")
-        self.pay(1 + int(count) // 10)
+        self.pay(1 + int(count) // _ITEMS_PER_STEP)
+
+    def handle(self, value: object, *, times: int = 1) -> None:
+        """Call before something goes through the whole of a text, list or map, perhaps several times."""
+        if isinstance(value, str):
+            self.pay(1 + times * len(value) // _CHARACTERS_PER_STEP)
+        elif isinstance(value, list | dict):
+            self.pay(1 + times * len(value) // _ITEMS_PER_STEP)
 
     def descend(self) -> None:
         self.depth += 1

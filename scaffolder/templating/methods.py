@@ -68,8 +68,7 @@ def _bound(methods: dict[str, Method], target: Value, key: Value, budget: Budget
 
 def _called(method: Method, target: Value, budget: Budget, arguments: list[Value]) -> Value:
     """Surplus arguments are ignored and missing ones undefined, as in JavaScript."""
-    size = len(target) if isinstance(target, (str, list, dict)) else 1
-    budget.pay(1 + size // 500)
+    budget.handle(target)
     if getattr(method, "takes_all", False):
         return method(target, budget, *arguments)
     count = _arity(method)
@@ -255,6 +254,7 @@ TEXT_METHODS: dict[str, Method] = {
 
 
 def _list_index(items: list[Value], budget: Budget, wanted: Value) -> Value:
+    budget.handle(wanted if isinstance(wanted, str) else None, times=len(items))
     return next((index for index, item in enumerate(items) if strictly_equal(item, wanted)), -1)
 
 

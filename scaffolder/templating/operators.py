@@ -32,7 +32,7 @@ def binary(operator: str, left: Value, right: Value, budget: Budget) -> Value:
     if operator in _COMPARISONS:
         return _COMPARISONS[operator](left, right, budget)
     if operator == "in":
-        return contains(right, left)
+        return contains(right, left, budget)
     if operator == "~":
         return joined(to_text(left, budget), to_text(right, budget), budget)
     if operator == "+":
@@ -64,10 +64,12 @@ def add(left: Value, right: Value, budget: Budget) -> Value:
     return number(to_number(left) + to_number(right))
 
 
-def contains(container: Value, item: Value) -> bool:
+def contains(container: Value, item: Value, budget: Budget) -> bool:
+    budget.handle(container)
     if isinstance(container, str):
-        return to_text(item) in container
+        return to_text(item, budget) in container
     if isinstance(container, list):
+        budget.handle(item if isinstance(item, str) else None, times=len(container))
         return any(strictly_equal(item, candidate) for candidate in container)
     if isinstance(container, dict):
         return text_key(item) in container

@@ -238,6 +238,7 @@ def less_than(left: Value, right: Value, budget: Budget) -> bool | None:
     """`left < right`; None when one of them is not a number (every comparison is false then)."""
     left, right = primitive(left, budget), primitive(right, budget)
     if isinstance(left, str) and isinstance(right, str):
+        budget.handle(min(left, right, key=len))
         return left < right
     first, second = to_number(left), to_number(right)
     return None if math.isnan(first) or math.isnan(second) else first < second

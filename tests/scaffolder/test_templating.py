@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from scaffolder.templating import LimitReached, TemplatingError, check, is_true, render, render_value
+from scaffolder.templating import (
+    LimitReached,
+    Renderer,
+    TemplatingError,
+    check,
+    is_true,
+    render,
+    render_value,
+)
 
 REPO = {"parameters": {"repoUrl": "git.localhost?owner=acme&repo=payout-reports", "name": "payout"}}
 
@@ -190,6 +198,20 @@ def test_an_object_of_python_in_the_context_is_only_a_text() -> None:
         "${{ [[1]] | batch(1000000000, 'x') }}",
         "${{ [] | slice(1000000000) }}",
         "${{ 'x'.repeat(1000000).split('') }}",
+        "{% set x = 'xx' %}{% for i in range(60) %}"
+        "{% set x = x | truncate(x.length - 1, true, x) %}{% endfor %}",
+        "{% set x = '€'.repeat(1000000) %}{% for i in range(9) %}{% set x = x | urlencode %}{% endfor %}",
+        "{% set l = range(90000) %}{% set all = [] %}"
+        "{% for i in range(4000) %}{% set _ = all.push(l.slice(0)) %}{% endfor %}",
+        "{% set l = range(90000) %}{% set all = [] %}"
+        "{% for i in range(4000) %}{% set _ = all.push(l | reverse) %}{% endfor %}",
+        "{% set a = 'x'.repeat(4000000) %}{% set all = [] %}"
+        "{% for i in range(60) %}{% set _ = all.push(a ~ i) %}{% endfor %}",
+        # One comparison of such texts takes milliseconds, and sorting makes thousands of them.
+        "{% set a = 'x'.repeat(4000000) %}{% set l = [a ~ '1', a ~ '2', a ~ '3'] %}"
+        "{% for i in range(9) %}{% set l = l.concat(l) %}{% endfor %}${{ l | sort | length }}",
+        "{% set a = 'x'.repeat(4000000) %}{% set l = [a ~ '1'] %}"
+        "{% for i in range(16) %}{% set l = l.concat(l) %}{% endfor %}${{ l.includes(a ~ '2') }}",
     ],
 )
 def test_growth_and_endless_loops_are_stopped(source: str) -> None:
@@ -225,3 +247,55 @@ def test_changing_a_list_in_one_rendering_does_not_reach_the_next() -> None:
     context = {"values": {"tags": ["a"]}}
     assert render("{% set _ = values.tags.push('b') %}${{ values.tags }}", context) == "a,b"
     assert render("${{ values.tags }}", context) == "a"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<a" * 400_000, "<!--" * 200_000, "<!-- <a> " * 80_000, "x" + " " * 400_000 + "x", "<" * 800_000 + ">"],
+)
+@pytest.mark.parametrize("call", ["striptags", "striptags(true)"])
+def test_taking_tags_out_is_linear(text: str, call: str) -> None:
+    started = time.monotonic()
+    render("${{ text | " + call + " }}", {"text": text})
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>a</p><!-- <b> -->c", "ac"),
+        ("a < b > c", "a < b > c"),
+        ("<a_ >x<b1 y='z'>", "<a_ >x"),
+        ("x<a", "x<a"),
+        ("x<!-- y", "x<!-- y"),
+        ("<!-- a > b", "<!-- a > b"),
+        ("<a <!-- >-->", "-->"),
+    ],
+)
+def test_tags_and_comments_are_taken_out(html: str, text: str) -> None:
+    assert render("${{ html | striptags }}", {"html": html}) == text
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["{} | parseEntityRef", "{name: 'x'} | parseEntityRef", "[1] | urlencode", "[[1]] | urlencode"],
+)
+def test_what_has_no_value_is_an_error_in_words(expression: str) -> None:
+    with pytest.raises(TemplatingError, match=r"reference|pairs"):
+        render(f"${{{{ {expression} }}}}", {})
+
+
+def test_rounding_what_is_too_large_keeps_it() -> None:
+    assert render("${{ x | round(300) }}", {"x": 1e300}) == "1e+300"
+
+
+def test_replacing_few_of_few_costs_little_however_many_are_allowed() -> None:
+    assert render("${{ 'aba' | replace('a', 'xyz', 999999999) }}", {}) == "xyzbxyz"
+
+
+def test_data_that_is_nested_too_deeply_is_refused_in_words() -> None:
+    deep: list[object] = []
+    for _ in range(200):
+        deep = [deep]
+    with pytest.raises(TemplatingError, match="nested too deeply"):
+        Renderer({"values": deep})
