@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
@@ -31,6 +33,8 @@ PUSH_SECONDS = 300
 _POLL_SECONDS = 0.2
 _MAX_SAID = 400  # characters of git's words that an error repeats
 _BRANCH = re.compile(r"(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)))[A-Za-z0-9_][A-Za-z0-9._/+-]{0,199}(?<![./])")
+# The host goes into a command that a shell reads (GIT_SSH_COMMAND); what a resolver takes for a name is no protection.
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?\.?|[0-9A-Fa-f:.]+")
 _DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22}
 _SAFE = (
     *("core.hooksPath=/dev/null", "core.fsmonitor=false", "core.askPass=", "core.autocrlf=false"),
@@ -70,7 +74,12 @@ class Remote:
 
     @property
     def scheme(self) -> str:
-        return urlsplit(self.url).scheme if "://" in self.url else "ssh"
+        return self.parts.scheme
+
+    @property
+    def parts(self) -> SplitResult:
+        """`git@host:path` is short for ssh://git@host/path."""
+        return urlsplit(self.url if "://" in self.url else "ssh://" + self.url.replace(":", "/", 1))
 
     @property
     def label(self) -> str:
@@ -85,6 +94,8 @@ def checked_remote(url: str, *, is_made_here: bool = False, is_configured: bool 
     except TargetRefused as refusal:
         raise ActionFailed(f"The repository cannot be written to. {refusal}") from None
     remote = Remote(url, is_made_here)
+    if remote.scheme != "file" and not _HOST.fullmatch(remote.parts.hostname or ""):
+        raise ActionFailed(f"{remote.parts.hostname!r} in {url} is not the name of a host.")
     if remote.scheme not in ("https", "ssh", "file") and not is_configured:
         raise ActionFailed(f"{url} is not written to over {remote.scheme}. Use https:// or ssh://.")
     return remote
@@ -224,7 +235,8 @@ def _waited(
                 if time.monotonic() > ends_at:
                     raise ActionFailed(f"git took longer than {seconds:g} s. Try again later.") from None
     except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it ended by itself just now
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         raise
 
@@ -243,7 +255,7 @@ def _for_remote(remote: Remote) -> tuple[list[str], dict[str, str]]:
     allowed = [f"protocol.{remote.scheme}.allow=always", "protocol.ext.allow=never"]
     if remote.scheme == "file":
         return allowed, {}
-    parts = urlsplit(remote.url if "://" in remote.url else "ssh://" + remote.url.replace(":", "/", 1))
+    parts = remote.parts
     host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS[remote.scheme]
     if is_configured_host(parts.netloc.rpartition("@")[2]):
         return allowed, _ssh(host) if remote.scheme == "ssh" else {}
@@ -258,7 +270,7 @@ def _for_remote(remote: Remote) -> tuple[list[str], dict[str, str]]:
 
 
 def _ssh(host: str, address: str = "") -> dict[str, str]:
-    pinned = f" -o HostName={address} -o HostKeyAlias={host}" if address else ""
+    pinned = f" -o HostName={shlex.quote(address)} -o HostKeyAlias={shlex.quote(host)}" if address else ""
     return {"GIT_SSH_COMMAND": f"ssh -o BatchMode=yes -o ConnectTimeout=10 -o ProxyCommand=none{pinned}"}
 
 

@@ -27,6 +27,7 @@ MAX_BYTES = 256 * 1024 * 1024  # of all files together
 MAX_FILE_BYTES = 50 * 1024 * 1024
 MAX_NAME_BYTES = 255
 MAX_PATH_BYTES = 2_000
+MAX_DEPTH = 100  # folders in folders; copying and removing them takes a frame of Python each
 _STATE = "after-{:04d}"
 
 
@@ -42,11 +43,31 @@ class Entry:
     size: int = 0
 
 
-class Workspace:
-    """A folder that nothing leads out of."""
+class _Tally:
+    """How much a workspace holds, kept up to date by its writes and counted anew for each who begins to write."""
 
     def __init__(self, root: Path) -> None:
+        self._root = root
+        self._files, self._bytes, self._is_counted = 0, 0, False
+
+    def add(self, target: Path, relative: str, size: int = 0) -> None:
+        """Call before `target` is made or replaced. Raises `ActionFailed` when there would be too much."""
+        if not self._is_counted:
+            for entry in walk(self._root):
+                self._files, self._bytes = self._files + 1, self._bytes + entry.size
+            self._is_counted = True
+        before = target.lstat().st_size if os.path.lexists(target) else None
+        self._files += before is None
+        self._bytes += size - (before or 0)
+        _refuse_too_much(relative, size, self._files, self._bytes)
+
+
+class Workspace:
+    """A folder that nothing leads out of and that does not grow without end."""
+
+    def __init__(self, root: Path, tally: _Tally | None = None) -> None:
         self.root = root.resolve()
+        self._tally = tally or _Tally(self.root)
 
     def path(self, relative: str) -> Path:
         """Where `relative` lies. Raises `PathRefused` for what is not inside, or is git's own."""
@@ -81,24 +102,35 @@ class Workspace:
     def folder(self, relative: str) -> Workspace:
         """A folder of the workspace, made if need be, as a workspace of its own."""
         found = self.path(relative)
+        if not found.is_dir():
+            self._tally.add(found, relative)
         try:
             found.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             raise ActionFailed(f"{relative} is a file, and a folder is needed there.") from None
-        return Workspace(found)
+        return Workspace(found, self._tally)
 
     def write(self, relative: str, content: bytes, *, executable: bool = False) -> None:
         target = self.to_write(relative)
         if target.is_dir():
             raise ActionFailed(f"{relative} is a folder already, so no file of that name can be written.")
+        self._tally.add(target, relative, len(content))
         target.write_bytes(content)
         target.chmod(0o755 if executable else 0o644)
+
+    def link(self, relative: str, pointed: Path) -> None:
+        """A symbolic link to `pointed`, as seen from where the link really lies: its folders may be links too."""
+        target = self.to_write(relative)
+        if not _stays_inside(self.root, target.parent.resolve(), pointed):
+            raise PathRefused(f"The link {relative!r} would lead out of the workspace. Leave it out.")
+        self._tally.add(target, relative)
+        target.symlink_to(pointed)
 
     def entries(self) -> list[Entry]:
         return list(walk(self.root))
 
-    def check_size(self) -> None:
-        """Raises `ActionFailed` when the files together are more than a workspace may hold."""
+    def check(self) -> None:
+        """Raises `ActionFailed` when there is too much, too deep, or a link that leads out, wherever it came from."""
         for _ in walk(self.root):
             pass
 
@@ -106,6 +138,8 @@ class Workspace:
 def checked_relative(relative: str) -> str:
     """`relative` in its plainest form. Raises `PathRefused` for absolute paths, `..`, and git's own folder."""
     text = relative.replace("\\", "/") if "\\" in relative else relative
+    if not _is_unicode(text):
+        raise PathRefused(f"The path {relative!r} is not written in UTF-8. Rename it.")
     parts = [part for part in PurePosixPath(text).parts if part != "."]
     if "\x00" in text or text.startswith(("/", "~")) or (len(text) > 1 and text[1] == ":"):
         raise PathRefused(f"The path {relative!r} is not relative. Write it without a beginning /.")
@@ -115,7 +149,17 @@ def checked_relative(relative: str) -> str:
         raise PathRefused(f"The path {relative!r} belongs to git itself, which templates cannot touch.")
     if len(text.encode()) > MAX_PATH_BYTES or any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
         raise PathRefused(f"The path {relative[:60]!r}… is too long.")
+    if len(parts) > MAX_DEPTH:
+        raise PathRefused(f"The path {relative[:60]!r}… is more than {MAX_DEPTH} folders deep.")
     return "/".join(parts)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_gits_own(part: str) -> bool:
@@ -139,7 +183,7 @@ def walk(root: Path) -> Iterator[Entry]:
                 continue
             entry = _entry(real_root, Path(found.path), found.stat(follow_symlinks=False))
             count, total = count + 1, total + entry.size
-            _refuse_too_much(entry, count, total)
+            _refuse_too_much(entry.path, entry.size, count, total)
             yield entry
             if entry.is_folder:
                 below.append(entry.real)
@@ -148,14 +192,12 @@ def walk(root: Path) -> Iterator[Entry]:
 
 def _entry(root: Path, found: Path, status: os.stat_result) -> Entry:
     path = found.relative_to(root).as_posix()
+    if not _is_unicode(path) or path.count("/") >= MAX_DEPTH:
+        checked_relative(path)
     if stat.S_ISDIR(status.st_mode):
         return Entry(path, found, is_folder=True)
     if stat.S_ISLNK(status.st_mode):
-        target = found.readlink()
-        inside = not target.is_absolute() and Path(os.path.normpath(found.parent / target)).is_relative_to(
-            root
-        )
-        if not inside or not found.resolve().is_relative_to(root):
+        if not _stays_inside(root, found.parent, found.readlink()):
             raise PathRefused(
                 f"{path} is a link that leads out of its folder, which is not followed. Remove it."
             )
@@ -165,11 +207,21 @@ def _entry(root: Path, found: Path, status: os.stat_result) -> Entry:
     return Entry(path, found, is_executable=bool(status.st_mode & stat.S_IXUSR), size=status.st_size)
 
 
-def _refuse_too_much(entry: Entry, count: int, total: int) -> None:
+def _stays_inside(root: Path, folder: Path, pointed: Path) -> bool:
+    """Both as it is written and as it is followed. `folder` is a real path."""
+    if pointed.is_absolute() or not Path(os.path.normpath(folder / pointed)).is_relative_to(root):
+        return False
+    try:
+        return (folder / pointed).resolve().is_relative_to(root)
+    except (OSError, RuntimeError):  # a circle, or longer than the system takes
+        return False
+
+
+def _refuse_too_much(path: str, size: int, count: int, total: int) -> None:
     if count > MAX_FILES:
         raise ActionFailed(f"There are more than {MAX_FILES:,} files. Make the skeleton smaller.")
-    if entry.size > MAX_FILE_BYTES:
-        raise ActionFailed(f"{entry.path} has {entry.size:,} bytes; at most {MAX_FILE_BYTES:,} are taken.")
+    if size > MAX_FILE_BYTES:
+        raise ActionFailed(f"{path} has {size:,} bytes; at most {MAX_FILE_BYTES:,} are taken.")
     if total > MAX_BYTES:
         raise ActionFailed(
             f"The files have more than {MAX_BYTES:,} bytes together. Make the skeleton smaller."

@@ -31,7 +31,8 @@ def _list(work: Work, *, with_contents: bool) -> None:
     work.journal.info(f"Workspace:\n{listed or '  (empty)'}{rest}")
     for entry in files[:MAX_LISTED] if with_contents else ():
         if not entry.is_link:
-            content = entry.real.read_bytes()[:MAX_CONTENT].decode("utf-8", "replace")
+            with entry.real.open("rb") as file:
+                content = file.read(MAX_CONTENT).decode("utf-8", "replace")
             work.journal.info(f"{entry.path}:\n{content}")
 
 

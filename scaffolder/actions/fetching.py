@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,33 +13,46 @@ from scaffolder.actions.base import Action, Input, Output, Work, flag, object_sc
 from scaffolder.errors import ActionFailed, InputInvalid
 from scaffolder.globs import matching
 from scaffolder.templating import Renderer, Syntax, TemplatingError
-from scaffolder.workspace import Entry, Workspace, walk
+from scaffolder.workspace import MAX_FILE_BYTES, Entry, Workspace, walk
 
 DEFAULT_EXTENSION = ".njk"
 _BYTES_LOOKED_AT = 8_000  # of a file, for a zero byte that only binary files have
 _FILES_BETWEEN_CHECKS = 50
+_SECONDS_BETWEEN_CHECKS = 1.0
+MAX_SECONDS = 600.0  # of one fetch; each file has its own limit too
 
 
 def _fetch_plain(work: Work, given: Input) -> Output:
     target = work.workspace.folder(given.get("targetPath") or ".")
     with work.sources.fetch(given["url"]) as source:
-        count = 0
-        for count, entry in enumerate(_entries(source), 1):
+        entries = _entries(source)
+        for entry in _paced(work, entries):
             _copy(entry, target, entry.path)
-            _pause(work, count)
-    work.journal.info(f"{count} files and folders from {given['url']}")
+    work.journal.info(f"{len(entries)} files and folders from {given['url']}")
     return {}
 
 
 def _entries(source: Path) -> list[Entry]:
     if source.is_dir():
         return list(walk(source))
+    if source.stat().st_size > MAX_FILE_BYTES:
+        raise ActionFailed(
+            f"{source.name} has more than {MAX_FILE_BYTES:,} bytes, which are the most to take."
+        )
     return [Entry(source.name, source, is_executable=os.access(source, os.X_OK), size=source.stat().st_size)]
 
 
-def _pause(work: Work, count: int) -> None:
-    if count % _FILES_BETWEEN_CHECKS == 0:
-        work.go_on()
+def _paced(work: Work, entries: list[Entry]) -> Iterator[Entry]:
+    """The entries; now and then the run is asked whether to go on."""
+    begun_at = looked_at = time.monotonic()
+    for count, entry in enumerate(entries, 1):
+        now = time.monotonic()
+        if count % _FILES_BETWEEN_CHECKS == 0 or now - looked_at > _SECONDS_BETWEEN_CHECKS:
+            work.go_on()
+            looked_at = now
+        if now - begun_at > MAX_SECONDS:
+            raise ActionFailed(f"This takes longer than {MAX_SECONDS:g} s. Make the skeleton simpler.")
+        yield entry
 
 
 def _copy(entry: Entry, target: Workspace, path: str) -> None:
@@ -46,7 +61,7 @@ def _copy(entry: Entry, target: Workspace, path: str) -> None:
     elif entry.is_link:
         pointed = entry.real.readlink()
         target.path(os.path.normpath(PurePosixPath(path).parent / pointed))
-        target.to_write(path).symlink_to(pointed)
+        target.link(path, pointed)
     else:
         target.write(path, entry.real.read_bytes(), executable=entry.is_executable)
 
@@ -89,10 +104,8 @@ class _Skeleton:
         """Write one entry under its rendered name; what it is called, or empty when it was left out."""
         is_template = self._is_template(entry)
         path = self._rendered_path(entry, is_template)
-        if (
-            not path or path.startswith("/") or "//" in path
-        ):  # a name that renders to nothing leaves the file out
-            return ""
+        if not path or path.startswith("/") or path.endswith("/") or "//" in path:
+            return ""  # a name that renders to nothing leaves the file out
         found = self.target.path(path)
         if not entry.is_folder and os.path.lexists(found) and not self.given.get("replace"):
             return ""
@@ -141,13 +154,11 @@ def _fetch_template(work: Work, given: Input) -> Output:
         entries = list(walk(source))
         skeleton = _Skeleton.of(work, given, entries)
         written = 0
-        for count, entry in enumerate(entries, 1):
+        for entry in _paced(work, entries):
             try:
                 written += bool(skeleton.place(entry)) and not entry.is_folder
             except TemplatingError as problem:
                 raise ActionFailed(f"The skeleton cannot be rendered. {problem}") from None
-            _pause(work, count)
-    work.workspace.check_size()
     work.journal.info(f"{written} files from {given['url']}")
     return {}
 

@@ -19,6 +19,8 @@ def _rename(work: Work, given: Input) -> Output:
             )
         _move(work, source, file)
         work.journal.info(f"{file['from']} → {file['to']}")
+    # A link that stayed inside may lead out from its new place, and folders may be deeper there.
+    work.workspace.check()
     return {}
 
 
@@ -36,6 +38,8 @@ def _move(work: Work, source: Path, file: Input) -> None:
         if source.is_relative_to(target):
             raise ActionFailed(f"{file['to']} holds {file['from']}, so it cannot be replaced by it.")
         shutil.rmtree(target)
+    elif source.is_dir() and not source.is_symlink():
+        target.unlink(missing_ok=True)
     source.rename(work.workspace.to_write(file["to"]))
 
 

@@ -10,7 +10,8 @@ import yaml
 
 from catalog import yaml12
 from catalog.models import Location
-from scaffolder import actions
+from scaffolder import actions, workspace
+from scaffolder.actions import fetching
 from scaffolder.actions.cataloguing import target_of
 from scaffolder.errors import ActionFailed, InputInvalid, PathRefused
 from tests.scaffolder.bench import Bench
@@ -335,3 +336,72 @@ def test_catalog_write_stays_inside(bench: Bench) -> None:
 def test_what_is_registered_follows_from_the_address(given: dict[str, str], target: tuple[str, str]) -> None:
     assert target_of(given) == target
     assert target[0] in Location.Type.values
+
+
+# Growth and places
+
+
+def test_copying_again_and_again_ends_when_the_workspace_is_full(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "MAX_BYTES", 100)
+    bench.source({"a": "x" * 40})
+    for target in "ab":
+        bench.perform("fetch:plain", url="skeleton", targetPath=target)
+    with pytest.raises(ActionFailed, match="more than 100 bytes"):
+        bench.perform("fetch:plain", url="skeleton", targetPath="c")
+
+
+def test_a_skeleton_that_grows_is_stopped_while_it_grows(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "MAX_BYTES", 1_000)
+    bench.source({f"{number:02}": "${{ 'x'.repeat(300) }}" for number in range(20)})
+    with pytest.raises(ActionFailed, match=r"more than 1,000 bytes"):
+        bench.perform("fetch:template", url="skeleton")
+    assert len(bench.files()) == 3
+
+
+def test_a_slow_skeleton_is_asked_often_whether_to_go_on_and_ends(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "MAX_SECONDS", 0.0)
+    bench.source({"a": "a", "b": "b"})
+    with pytest.raises(ActionFailed, match="takes longer than 0 s"):
+        bench.perform("fetch:template", url="skeleton")
+
+
+def test_a_single_file_that_is_huge_is_not_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "MAX_FILE_BYTES", 3)
+    bench.source({"a": "xxxx"})
+    with pytest.raises(ActionFailed, match="has more than 3 bytes"):
+        bench.perform("fetch:plain", url="skeleton/a")
+
+
+def test_a_link_that_would_lead_out_from_its_new_place_is_refused(bench: Bench) -> None:
+    bench.place({"a/b/c/x": "x"})
+    (bench.workspace / "a" / "b" / "c" / "link").symlink_to("../../../etc/passwd")
+    with pytest.raises(PathRefused, match="leads out of its folder"):
+        bench.perform("fs:rename", files=[{"from": "a/b/c/link", "to": "link"}])
+
+
+def test_a_link_through_an_earlier_link_does_not_lead_out(bench: Bench) -> None:
+    bench.source({"a/b/c/x": "x"}, "one")
+    (bench.home / "sources/one/a/b/c/up").symlink_to("../../..")
+    bench.source({"a/b/c/up/x": "x"}, "two")
+    (bench.home / "sources/two/a/b/c/up/link").symlink_to("../../../../x")
+    bench.perform("fetch:plain", url="one")
+    with pytest.raises(PathRefused):
+        bench.perform("fetch:plain", url="two")
+
+
+def test_a_folder_may_replace_a_file(bench: Bench) -> None:
+    bench.place({"folder/x": "x", "file": "y"})
+    bench.perform("fs:rename", files=[{"from": "folder", "to": "file", "overwrite": True}])
+    assert bench.files() == {"file/x": "x"}
+
+
+def test_a_file_whose_name_renders_to_nothing_is_left_out_of_its_folder(bench: Bench) -> None:
+    bench.source({"a/x": "x", "a/${{ values.no }}": "y"})
+    bench.perform("fetch:template", url="skeleton", replace=True)
+    assert bench.files() == {"a/x": "x"}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -248,3 +249,48 @@ def test_a_cancelled_run_stops_git(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PATH", f"{slow}:/usr/bin:/bin")
     with pytest.raises(Cancelled):
         git._git(["status"], go_on=cancelled)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ssh://$(id).example.org/x.git",
+        "ssh://a;halt;.example.org/x.git",
+        "ssh://`id`.example.org/x.git",
+        "ssh://a|sh.example.org/x.git",
+        "https://a&b.example.org/x.git",
+        "ssh://-x.example.org/x.git",
+    ],
+)
+def test_a_host_is_never_words_for_a_shell(folders: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setattr(git, "checked_addresses", lambda host, port: ["93.184.216.34"])
+    with pytest.raises(ActionFailed):
+        git._for_remote(checked_remote(url))
+
+
+def test_what_a_shell_reads_is_quoted() -> None:
+    assert "'$(id)'" in git._ssh("$(id)", "93.184.216.34")["GIT_SSH_COMMAND"]
+
+
+@pytest.mark.parametrize(
+    "url", ["ssh://[2001:db8::1]/x.git", "git@host_1.example.org:a/b.git", "https://a.b:8443/x"]
+)
+def test_plain_hosts_are_taken(folders: Path, url: str) -> None:
+    assert checked_remote(url).url == url
+
+
+def test_a_command_that_ended_meanwhile_does_not_hide_why_it_was_stopped(tmp_path: Path) -> None:
+    def cancelled() -> None:
+        raise Cancelled("x")
+
+    class Ended:
+        pid = 2**22 + 1  # nobody's
+        returncode = 0
+
+        def communicate(self, text: str | None = None, timeout: float | None = None) -> tuple[str, str]:
+            if timeout is not None:
+                raise subprocess.TimeoutExpired("git", timeout)
+            return "", ""
+
+    with pytest.raises(Cancelled):
+        git._waited(Ended(), "", 1, cancelled)  # type: ignore[arg-type]  # only what is used

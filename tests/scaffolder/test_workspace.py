@@ -227,3 +227,55 @@ def test_copies_keep_links_and_executable_bits(store: Store) -> None:
     again = store.copy_for(1)
     assert (again / "link").is_symlink()
     assert os.access(again / "run", os.X_OK)
+
+
+# Growing
+
+
+def test_writing_stops_before_there_is_too_much(room: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace, "MAX_BYTES", 10)
+    room.folder("sub").write("a", b"x" * 8)
+    with pytest.raises(ActionFailed, match="more than 10 bytes"):
+        room.write("b", b"xxx")
+    assert not (room.root / "b").exists()
+
+
+def test_what_was_there_before_counts_and_what_is_replaced_does_not_count_twice(
+    room: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "MAX_BYTES", 10)
+    monkeypatch.setattr(workspace, "MAX_FILES", 3)
+    (room.root / "before").write_bytes(b"x" * 6)
+    for _ in range(5):
+        room.write("a", b"xxx")
+    room.folder("b")
+    with pytest.raises(ActionFailed, match="more than 3 files"):
+        room.folder("c")
+
+
+def test_a_path_of_very_many_folders_is_refused(room: Workspace) -> None:
+    with pytest.raises(PathRefused, match="more than 100 folders deep"):
+        room.write("a/" * 100 + "x", b"x")
+
+
+def test_a_source_of_very_many_folders_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ("a/" * 101)).mkdir(parents=True)
+    with pytest.raises(PathRefused, match="more than 100 folders deep"):
+        list(walk(tmp_path))
+
+
+def test_a_name_that_is_not_utf_8_is_refused_in_words(tmp_path: Path, room: Workspace) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "caf\udce9").touch()  # how Python writes a byte that is no UTF-8
+    with pytest.raises(PathRefused, match="is not written in UTF-8"):
+        list(walk(tmp_path / "source"))
+    with pytest.raises(PathRefused, match="is not written in UTF-8"):
+        room.path("caf\udce9")
+
+
+def test_a_link_below_a_link_is_judged_where_it_really_lies(room: Workspace) -> None:
+    room.write("a/b/c/x", b"x")
+    room.link("a/b/c/up", Path("../../.."))
+    with pytest.raises(PathRefused, match="would lead out of the workspace"):
+        room.link("a/b/c/up/link", Path("../../../x"))
+    assert not (room.root / "link").is_symlink()
