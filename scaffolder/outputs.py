@@ -1,46 +1,64 @@
 """What a run leaves to read when it is done: links, texts and free values of `output`.
 
-An output that cannot be rendered does not undo a run: it is left out, and the log says so.
+An output that cannot be rendered, or is far too long, does not undo a run: it is left out, and the log says so.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from scaffolder.run_log import RunJournal
 from scaffolder.templating import Renderer, TemplatingError, is_true
 
+MAX_CHARACTERS = 100_000  # of all outputs together, as JSON: each look at the run reads them
 _LISTS = ("links", "text")
 
 
 def rendered(output: Mapping[str, Any], context: Mapping[str, Any], journal: RunJournal) -> dict[str, Any]:
-    renderer = Renderer({**context, "secrets": {}})
+    try:
+        outputs = _Outputs(Renderer({**context, "secrets": {}}), journal)
+    except TemplatingError as problem:
+        journal.warning(f"The run has no output. {problem}")
+        return {}
     found: dict[str, Any] = {}
     for key, value in output.items():
         if key in _LISTS and isinstance(value, list):
-            items = [
-                _item(item, f"output.{key}[{index}]", renderer, journal) for index, item in enumerate(value)
-            ]
+            items = [outputs.item(item, f"output.{key}[{index}]") for index, item in enumerate(value)]
             found[key] = [item for item in items if item]
-        elif (one := _value(value, f"output.{key}", renderer, journal)) is not None:
+        elif (one := outputs.value(value, f"output.{key}")) is not None:
             found[key] = one
     return found
 
 
-def _item(item: Any, where: str, renderer: Renderer, journal: RunJournal) -> Any:
-    """One link or text; None when its `if` does not hold."""
-    if not isinstance(item, Mapping):
-        return None
-    if "if" in item and not is_true(_value(item["if"], f"{where}.if", renderer, journal)):
-        return None
-    rest = {key: value for key, value in item.items() if key != "if"}
-    return _value(rest, where, renderer, journal)
+@dataclass
+class _Outputs:
+    renderer: Renderer
+    journal: RunJournal
+    left: int = MAX_CHARACTERS
 
+    def item(self, item: Any, where: str) -> Any:
+        """One link or text; None when its `if` does not hold."""
+        if not isinstance(item, Mapping):
+            return None
+        if "if" in item and not is_true(self._rendered(item["if"], f"{where}.if")):
+            return None
+        return self.value({key: value for key, value in item.items() if key != "if"}, where)
 
-def _value(value: Any, where: str, renderer: Renderer, journal: RunJournal) -> Any:
-    try:
-        return renderer.data(value, where=where)
-    except TemplatingError as problem:
-        journal.warning(f"Left out of the output. {problem}")
-        return None
+    def value(self, value: Any, where: str) -> Any:
+        found = self._rendered(value, where)
+        size = len(json.dumps(found, ensure_ascii=False))
+        if size > self.left:
+            self.journal.warning(f"Left out of the output. {where} is too long: {size:,} characters.")
+            return None
+        self.left -= size
+        return found
+
+    def _rendered(self, value: Any, where: str) -> Any:
+        try:
+            return self.renderer.data(value, where=where)
+        except TemplatingError as problem:
+            self.journal.warning(f"Left out of the output. {problem}")
+            return None

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
 
 from catalog.known_links import safe_url
@@ -115,7 +115,9 @@ def raw_log(run: Run) -> Iterator[str]:
 def steps_context(run: Run) -> dict[str, Any]:
     """The part that a poll draws again: head, steps and outputs."""
     now = clock.now()
-    steps = list(run.steps.defer("output").order_by("index")[:STEPS_SHOWN])
+    steps = [
+        _as_it_ended(step, run.intent) for step in run.steps.defer("output").order_by("index")[:STEPS_SHOWN]
+    ]
     total = len(steps) if len(steps) < STEPS_SHOWN else run.steps.count()
     ended = [step for step in steps if step.state in (RunStep.State.SUCCEEDED, RunStep.State.SKIPPED)]
     failed = next((step for step in steps if step.state == RunStep.State.FAILED), None)
@@ -136,6 +138,18 @@ def steps_context(run: Run) -> dict[str, Any]:
         "is_live": not run.intent.is_final,
         "poll_seconds": 5 if run.intent.state == State.AWAITING_APPROVAL else 1,
     }
+
+
+def _as_it_ended(step: RunStep, intent: Intent) -> RunStep:
+    """Nobody works on a run that is over: a worker that died, or was never asked, could not write that down."""
+    if not intent.is_final:
+        return step
+    if step.state == RunStep.State.RUNNING:
+        step.state = RunStep.State.FAILED if intent.state == State.FAILED else RunStep.State.CANCELLED
+        step.finished_at = intent.finished_at
+    elif step.state == RunStep.State.PENDING and intent.state != State.FAILED:
+        step.state = RunStep.State.CANCELLED
+    return step
 
 
 def _took(step: RunStep, now: datetime) -> str:
@@ -205,9 +219,9 @@ def _template_title(run: Run) -> str:
 def _template_url(ref: str) -> str:
     try:
         found = parse(ref)
-    except RefInvalid:
+        return reverse("scaffolder:form", args=[found.namespace, found.name])
+    except (RefInvalid, NoReverseMatch):
         return ""
-    return reverse("scaffolder:form", args=[found.namespace, found.name])
 
 
 def answers(run: Run) -> list[review.Answer]:
@@ -237,9 +251,9 @@ def _address(link: Mapping[str, Any]) -> tuple[str, bool]:
     if ref := link.get("entityRef"):
         try:
             found = parse(str(ref).lower())
-        except RefInvalid:
+            return reverse("catalog:entity", args=[found.kind, found.namespace, found.name]), True
+        except (RefInvalid, NoReverseMatch):
             return "", True
-        return reverse("catalog:entity", args=[found.kind, found.namespace, found.name]), True
     return safe_url(str(link.get("url") or "")) or "", False
 
 

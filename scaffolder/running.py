@@ -142,14 +142,23 @@ class Runner:
             self._fail(step, row, str(problem))
         except (Cancelled, LeaseLost, ExecutionFailed):
             raise
+        except OSError as problem:
+            self._log_defect(step)
+            why = problem.strerror or type(problem).__name__
+            words = f"The machine of the worker could not do this: {why}. Tell the platform team, then run it again."
+            self._fail(step, row, words)
         except Exception as defect:  # noqa: BLE001  the edge of a step; what it was is logged masked
-            text = self.masker.text(traceback.format_exc())
-            log.error("run %s, %s met a defect:\n%s", self.run.pk, step.words, text)
+            self._log_defect(step)
             words = f"Portico met a defect ({type(defect).__name__}). The log of the worker says more."
             self._fail(step, row, words)
 
+    def _log_defect(self, step: Step) -> None:
+        text = self.masker.text(traceback.format_exc())
+        log.error("run %s, %s met a defect:\n%s", self.run.pk, step.words, text)
+
     def _begin(self, row: RunStep) -> None:
         with self.execution.guard():
+            self.store.drop_states(from_step=row.index)
             row.state, row.error, row.finished_at = RunStep.State.RUNNING, "", None
             row.attempts += 1
             row.started_at = clock.now()

@@ -258,9 +258,8 @@ class Store:
         return found
 
     def copy_for(self, step: int) -> Path:
-        """A copy for step `step` to change. What an earlier try of it left is dropped."""
+        """A copy for step `step` to change."""
         self._make_home()
-        self._drop_states(from_step=step)
         fresh = Path(tempfile.mkdtemp(dir=self.home, prefix="work-"))
         shutil.copytree(self.before(step), fresh, symlinks=True, dirs_exist_ok=True)
         return fresh
@@ -295,7 +294,8 @@ class Store:
         self.home.parent.mkdir(parents=True, exist_ok=True)
         self.home.mkdir(mode=0o700, exist_ok=True)
 
-    def _drop_states(self, *, from_step: int) -> None:
+    def drop_states(self, *, from_step: int) -> None:
+        """What earlier tries left of a step and those after it. Call as the owner of the run: nobody else may."""
         for found in self.home.glob("after-*"):
             if int(found.name.removeprefix("after-")) >= from_step:
                 shutil.rmtree(found)

@@ -173,6 +173,31 @@ def test_a_log_without_end_is_cut(maya: User) -> None:
     assert done.log.count() < 20_100
 
 
+def test_a_log_of_few_endless_lines_is_cut(maya: User) -> None:
+    step = log_step("${{ ('x'.repeat(7000) ~ '\\n').repeat(900) }}")
+    done = run(template(document([step])), by=maya)
+    assert finish(done) == "succeeded"
+    assert "More than 4,000,000 characters: the rest is left out." in log_of(done)
+    assert len(log_of(done)) < 4_100_000
+
+
+def test_a_giant_output_is_left_out_and_said(maya: User) -> None:
+    output = {
+        "text": [
+            {"title": "Much", "content": "${{ 'x'.repeat(200000) }}"},
+            {"title": "Next", "content": "little"},
+        ],
+        "more": "${{ 'y'.repeat(99000) }}",
+        "too_long": "${{ 'z'.repeat(2000) }}",
+    }
+    done = run(template(document([log_step("x")], output=output)), by=maya)
+    assert finish(done) == "succeeded"
+    assert done.output["text"] == [{"title": "Next", "content": "little"}]
+    assert "more" in done.output
+    assert "too_long" not in done.output
+    assert "output.text[0] is too long" in log_of(done)
+
+
 def test_each_over_very_many_entries_is_refused(maya: User) -> None:
     done = run(template(document([log_step("x", each="${{ range(5000) }}")])), by=maya)
     assert "at most 200 are run" in finish(done)
@@ -181,6 +206,12 @@ def test_each_over_very_many_entries_is_refused(maya: User) -> None:
 def test_a_zero_byte_in_a_message_is_no_defect(maya: User) -> None:
     done = run(template(document([log_step("a${{ parameters.x }}b")])), {"x": "ok"}, by=maya)
     assert finish(done) == "succeeded"
+
+
+def test_a_skeleton_of_very_many_folders_neither_runs_nor_stays(maya: User, folders: Path) -> None:
+    deep = "/".join(["d"] * 600) + "/x"
+    entity = template(document([template_step(), log_step("x")]), {"skeleton/" + deep: "x"})
+    assert "more than 100 folders deep" in finish(run(entity, by=maya))
 
 
 def test_git_attributes_and_settings_of_a_skeleton_run_nothing(maya: User, folders: Path) -> None:

@@ -244,6 +244,18 @@ def test_a_defect_is_told_without_its_words(maya: User, monkeypatch: pytest.Monk
     assert "internal words" not in finish(done) + log_of(done)
 
 
+def test_a_full_disk_is_told_in_the_words_of_the_machine(maya: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(work: Work, given: Input) -> Output:
+        raise OSError(28, "No space left on device", "/secret/place")
+
+    found = actions.find("debug:log")
+    assert found is not None
+    monkeypatch.setitem(actions._ACTIONS, "debug:log", _with_perform(found, full))
+    done = run(template(document([log_step("x")])), by=maya)
+    assert "could not do this: No space left on device." in finish(done)
+    assert "/secret/place" not in finish(done) + log_of(done)
+
+
 def _with_perform(action: Action, perform: Perform) -> Action:
     return replace(action, perform=perform)
 
@@ -336,6 +348,29 @@ def test_a_worker_that_lost_its_lease_writes_nothing(maya: User, monkeypatch: py
     row = started.steps.get()
     assert (row.state, row.output) == ("running", {})
     assert Intent.objects.get(pk=started.pk).state == State.RUNNING
+
+
+def test_a_worker_that_lost_its_lease_takes_no_files_from_its_successor(
+    maya: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It slept while the other one went on, and wakes up about to begin a step."""
+    from scaffolder.workspace import Store
+
+    steps = [templates.template_step(), {**templates.template_step(targetPath="again"), "id": "again"}]
+    started = templates.start(template(document(steps), {"skeleton/a": "a"}), by=maya)
+    home = Store(started.pk).home
+    copy_for = Store.copy_for
+
+    def overtaken(store: Store, step: int) -> Path:
+        if step == 0:
+            Intent.objects.update(lease="00000000-0000-0000-0000-000000000001")
+            for index in (0, 1):
+                (home / f"after-{index:04}").mkdir(parents=True)
+        return copy_for(store, step)
+
+    monkeypatch.setattr(Store, "copy_for", overtaken)
+    execution.run(started.pk)
+    assert [found.name for found in sorted(home.glob("after-*"))] == ["after-0000", "after-0001"]
 
 
 # Cancelling

@@ -232,3 +232,36 @@ def many_runs(person: User, count: int) -> None:
     Run.objects.bulk_create(
         [Run(intent=intent, template_ref="template:default/hello", template={}) for intent in intents]
     )
+
+
+def test_a_run_that_was_cancelled_before_a_worker_came_waits_for_nothing(client: Client, maya: User) -> None:
+    page = read(client, room.run_of(maya, state=State.CANCELLED, steps=2))
+    assert page.count(", Cancelled<") == 2
+    assert ", Waiting<" not in page
+
+
+def test_a_step_whose_workers_all_died_does_not_run_on_the_page_for_ever(client: Client, maya: User) -> None:
+    run = room.run_of(maya, state=State.FAILED, steps=2)
+    RunStep.objects.filter(run=run, index=0).update(state="running", started_at=run.intent.started_at)
+    page = read(client, run)
+    assert ", Failed<" in page
+    assert ", Running<" not in page
+    assert "1\u00a0min" in page
+    assert ", Waiting<" in page  # the second step can still be reached by running again
+
+
+@pytest.mark.parametrize("ref", ["x:y/z/w", "component:default/a/b", "payout", "", ":", "component:/"])
+def test_an_output_that_names_no_entity_breaks_no_page(client: Client, maya: User, ref: str) -> None:
+    output = {"links": [{"title": "The entity", "entityRef": ref}]}
+    assert "The entity" in read(client, room.run_of(maya, state=State.SUCCEEDED, output=output))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "JAVASCRIPT://x/%0aalert(1)", "data:text/html,x", "//evil.example", "file:///x"],
+)
+def test_an_output_link_that_a_browser_must_not_follow_is_no_link(
+    client: Client, maya: User, url: str
+) -> None:
+    output = {"links": [{"title": "Bait", "url": url}], "text": [{"title": "T", "content": f"[go]({url})"}]}
+    assert f'href="{url}' not in read(client, room.run_of(maya, state=State.SUCCEEDED, output=output))
