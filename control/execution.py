@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
@@ -123,8 +123,8 @@ def _perform(intent: Intent, execution: Execution) -> None:
         _finish(execution, State.CANCELLED)
     except ExecutionFailed as failure:
         _finish(execution, State.FAILED, error=str(failure))
-    except LeaseLost:
-        raise
+    except (LeaseLost, OperationalError, InterfaceError):
+        raise  # a database that went away says nothing about the work: the lease runs out and it is taken up again
     except Exception as defect:  # the edge of the task: whatever it was, the requester must hear of it
         log.exception("intent %s met a defect", intent.pk)
         words = f"Portico met a defect ({type(defect).__name__}). The log of the worker has it under {intent.short}."
@@ -180,9 +180,9 @@ def _finish(
 def ring_owed() -> int:
     """Ring for approved work whose bell was lost or whose worker died. Returns how many bells."""
     now = clock.now()
-    silent = Q(lease=None) & (Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN))
-    dead = Q(lease__isnull=False) & (Q(rung_at=None) | Q(rung_at__lt=F("lease_expires_at")))
-    owed = Intent.objects.owed().filter(silent | dead).order_by("requested_at")
+    unanswered = Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN)
+    newly_dead = Q(lease_expires_at__gt=F("rung_at"))
+    owed = Intent.objects.owed().filter(unanswered | newly_dead).order_by("requested_at")
     due = list(owed.values_list("pk", flat=True)[:RING_BATCH])
     with transaction.atomic():
         Intent.objects.filter(pk__in=due).update(rung_at=now)

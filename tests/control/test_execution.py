@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.db.models.functions import Now
 
 from control import clock, execution, intents, tasks
@@ -94,6 +95,38 @@ def test_a_lost_bell_is_rung_again(approved: Intent, silent: list[str]) -> None:
     Intent.objects.update(rung_at=clock.now() - timedelta(minutes=2))
     assert execution.ring_owed() == 1
     assert silent == [str(approved.pk)]
+
+
+def test_the_bell_for_a_dead_workers_intent_is_rung_again_when_it_was_lost(
+    approved: Intent, silent: list[str]
+) -> None:
+    """The broker was wiped after the sweep had rung for it: nothing else would ever start it."""
+    Intent.objects.update(
+        state=State.RUNNING,
+        lease="00000000-0000-4000-8000-000000000000",
+        lease_expires_at=Now() - timedelta(minutes=2),
+        rung_at=Now() - timedelta(minutes=1),
+    )
+    silent.clear()
+    assert execution.ring_owed() == 1
+    assert execution.ring_owed() == 0
+    assert silent == [str(approved.pk)]
+
+
+def test_a_database_that_goes_away_in_the_middle_does_not_fail_the_work(
+    approved: Intent, capability: Counting
+) -> None:
+    def go_away(intent: Intent, _: Any) -> None:
+        raise OperationalError("terminating connection due to administrator command")
+
+    capability.hook = go_away
+    with pytest.raises(OperationalError):
+        execution.run(approved.pk)
+    assert reloaded(approved).state == State.RUNNING
+    Intent.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
+    capability.hook = None
+    execution.run(approved.pk)
+    assert reloaded(approved).state == State.SUCCEEDED
 
 
 def test_a_broker_that_is_away_does_not_lose_the_request(
