@@ -20,6 +20,8 @@ from control.middleware import request_id
 from control.models import AuditEvent, AuditSeal, Intent, User
 
 SYSTEM_NAME = "Portico"
+# What is longer is cut: a name must not keep a change from being recorded.
+LONGEST_NAME, LONGEST_SUMMARY = 200, 500
 SEAL_BATCH = 5_000  # events hashed in one seal: bounds memory and the length of the transaction
 _SEAL_LOCK = 7_340_001  # any number, the same in every process
 
@@ -39,11 +41,11 @@ def record(
     return AuditEvent.objects.create(
         action=action,
         actor=actor,
-        actor_name=actor.label if actor else SYSTEM_NAME,
-        on_behalf_of_name=actor.acts_for.label if actor and actor.acts_for else "",
+        actor_name=(actor.label if actor else SYSTEM_NAME)[:LONGEST_NAME],
+        on_behalf_of_name=(actor.acts_for.label if actor and actor.acts_for else "")[:LONGEST_NAME],
         subject_ref=subject_ref or (intent.subject_ref if intent else ""),
         intent=intent,
-        summary=summary[:500],
+        summary=summary[:LONGEST_SUMMARY],
         detail=detail,
         before=dict(before or {}),
         after=dict(after or {}),

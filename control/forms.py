@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 
 
@@ -9,13 +11,31 @@ class AnswerForm(forms.Form):
     """`narrow` is `parameter=value`; whether that is smaller is the capability's to judge."""
 
     digest = forms.CharField(max_length=64)
-    comment = forms.CharField(max_length=2000, required=False)
+    comment = forms.CharField(
+        max_length=2000,
+        required=False,
+        error_messages={"max_length": "The comment is too long. Use 2,000 letters or fewer."},
+    )
     narrow = forms.RegexField(r"^[a-z_]+=[^=]{1,100}$", required=False)
     answer = forms.CharField(max_length=20, required=False)
 
+    def clean(self) -> dict[str, Any]:
+        """“Shorter” without saying how much is no answer: it must not become “as asked”."""
+        data = super().clean() or self.cleaned_data
+        if data.get("answer") == "shorten" and not data.get("narrow"):
+            self.add_error("narrow", "Choose how much shorter, then approve.")
+        return data
+
+    def problem(self) -> str:
+        """What is wrong, in words for the person."""
+        for name in ("comment", "narrow"):
+            if name in self.errors:
+                return str(self.errors[name][0])
+        return "This answer cannot be read. Open the request again."
+
     def narrowed(self) -> dict[str, str]:
         """What the approver made smaller; empty for «as asked»."""
-        if self.cleaned_data["answer"] != "shorten" or not self.cleaned_data["narrow"]:
+        if self.cleaned_data["answer"] != "shorten":
             return {}
         name, _, value = self.cleaned_data["narrow"].partition("=")
         return {name: value}

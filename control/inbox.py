@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from statistics import median
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
+from django.utils.timezone import localtime
 
-from control import people, subjects
+from control import clock, people, subjects
 from control.capability import registry
+from control.durations import format_duration
 from control.models import Approval, Decision, Intent, State, User
 
 PAGE_SIZE = 25
 APPROVERS_SHOWN = 8
+ANSWERS_READ = 200  # of today, for the median
 TABS = ("waiting", "mine", "decided")
 
 
@@ -88,14 +92,15 @@ def _choice(label: str, change: Mapping[str, str]) -> tuple[str, str]:
 
 
 def eligible(intent: Intent) -> QuerySet[User]:
-    """Active people among the approvers who are not the requester; agents never are."""
+    """Active people among the approvers who are not the requester, under any account; agents never are."""
     asked = Q(groups__in=intent.approvers.filter(group__isnull=False).values("group")) | Q(
         pk__in=intent.approvers.filter(user__isnull=False).values("user")
     )
-    requester = intent.requested_by
+    requester = intent.requested_by.acts_for or intent.requested_by
+    second_account = Q(email__iexact=requester.email) if requester.email else Q(pk=requester.pk)
     return (
         User.objects.filter(asked, is_active=True, acts_for=None)
-        .exclude(pk=requester.principal_id)
+        .exclude(Q(pk=requester.pk) | second_account)
         .distinct()
         .order_by("first_name", "username")
     )
@@ -103,10 +108,11 @@ def eligible(intent: Intent) -> QuerySet[User]:
 
 def median_wait_words(user: User) -> str:
     """How quickly this person's requests were decided today, in one sentence; empty when none was."""
-    decided = Approval.objects.filter(by=user, decided_at__date=Now()).select_related("intent")[:200]
-    waits = sorted(
-        (answer.decided_at - answer.intent.requested_at).total_seconds() / 60 for answer in decided
-    )
+    midnight = localtime(clock.now()).replace(hour=0, minute=0, second=0, microsecond=0)
+    decided = Approval.objects.filter(by=user, decided_at__gte=midnight).order_by("-id")
+    times = decided.values_list("intent__requested_at", "decided_at")[:ANSWERS_READ]
+    waits = [decided_at - requested_at for requested_at, decided_at in times]
     if not waits:
         return ""
-    return f"Decided today: {len(waits)}. Median wait {round(waits[len(waits) // 2])} min."
+    usual = median(wait.total_seconds() for wait in waits)
+    return f"Decided today: {len(waits)}. Median wait {format_duration(timedelta(seconds=usual))}."

@@ -107,11 +107,14 @@ class IntentQuerySet(models.QuerySet["Intent"]):
         )
 
     def visible_to(self, user: User) -> Self:
-        """Their own, those they decide, and everything for administrators."""
+        """Their own, those they decide or decided, and everything for administrators."""
         if user.is_staff:
             return self
+        answered = Approval.objects.filter(intent=OuterRef("pk"), by=user)
         return self.filter(
-            Q(pk__in=self.involving(user).values("pk")) | Q(pk__in=self.asked_of(user).values("pk"))
+            Q(pk__in=self.involving(user).values("pk"))
+            | Q(pk__in=self.asked_of(user).values("pk"))
+            | Exists(answered)
         )
 
     def owed(self) -> Self:

@@ -43,9 +43,7 @@ def approve(request: HttpRequest, intent_id: UUID) -> HttpResponse:
     user, form = person(request), AnswerForm(request.POST)
     intent = _visible(user, intent_id)
     if not form.is_valid():
-        return _render(
-            request, user, intent, note="This answer cannot be read. Open the request again.", status=422
-        )
+        return _render(request, user, intent, note=form.problem(), status=422)
     data = form.cleaned_data
     try:
         intent = approvals.approve(
@@ -62,9 +60,7 @@ def reject(request: HttpRequest, intent_id: UUID) -> HttpResponse:
     user, form = person(request), AnswerForm(request.POST)
     intent = _visible(user, intent_id)
     if not form.is_valid():
-        return _render(
-            request, user, intent, note="This answer cannot be read. Open the request again.", status=422
-        )
+        return _render(request, user, intent, note=form.problem(), status=422)
     data = form.cleaned_data
     try:
         intent = approvals.reject(intent_id, by=user, digest=data["digest"], comment=data["comment"])
