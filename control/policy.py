@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,10 +17,11 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from control import audit
+from control.capability import registry
 from control.errors import PolicyInvalid
 from control.models import PolicyRevision, User
 from control.policy_documents import PolicySet
-from control.policy_schema import Problem, read_set
+from control.policy_schema import Problem, read_set, unknown_capabilities
 from control.policy_yaml import Document, UnreadableYamlError, read_documents
 
 DEFAULT_PATH = Path(__file__).parent / "default_policy"  # everybody may run templates, nothing else
@@ -31,7 +33,7 @@ def load(paths: Sequence[Path]) -> PolicySet:
     """Read and check files and folders as one set, writing nothing. Raises `PolicyInvalid`."""
     documents, problems = _read(paths)
     found, meaning_problems = read_set(documents)
-    problems += meaning_problems
+    problems += meaning_problems + unknown_capabilities(found, registry.names())
     if not documents and not problems:
         problems.append(
             (", ".join(map(str, paths)), 1, "there is no rule document here. Name files or folders.")
@@ -109,19 +111,30 @@ def _record(revision: PolicyRevision, before: PolicyRevision | None, by: User | 
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
+    """Raises `OSError` for a folder that cannot be read: what it holds may be what forbids something."""
+    found = [item for path in paths for item in (_inside(path) if path.is_dir() else [path])]
+    return list(dict.fromkeys(found))
+
+
+def _inside(folder: Path) -> list[Path]:
+    def give_up(error: OSError) -> None:
+        raise error
+
     found: list[Path] = []
-    for path in paths:
-        inside = (
-            sorted(item for item in path.rglob("*") if item.suffix in SUFFIXES) if path.is_dir() else [path]
-        )
-        found += [item for item in inside if item not in found]
-    return found
+    for place, folders, names in os.walk(folder, onerror=give_up):
+        folders[:] = [name for name in folders if not name.startswith(".")]  # .git; ..data of Kubernetes
+        found += [Path(place, name) for name in names if Path(name).suffix.lower() in SUFFIXES]
+    return sorted(found)
 
 
 def _read(paths: Sequence[Path]) -> tuple[list[Document], list[Problem]]:
     documents: list[Document] = []
     problems: list[Problem] = []
-    for path in _files(paths):
+    try:
+        files = _files(paths)
+    except OSError as error:
+        return [], [(str(error.filename), 1, f"cannot be read: {error.strerror or error}.")]
+    for path in files:
         try:
             documents += list(read_documents(path, str(path)))
         except UnreadableYamlError as error:

@@ -5,7 +5,8 @@ Every problem is collected with its file and line; one problem anywhere means th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -28,9 +29,11 @@ from control.policy_yaml import Document, Place
 API_VERSION = "portico.dev/v1"
 LONGEST = timedelta(days=90)  # longer is no longer time-boxed access
 EVERY = "*"
+LONGEST_NAME, LONGEST_TITLE = 63, 200
 
 
 Problem = tuple[str, int, str]
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _KINDS = ("Role", "RoleBinding", "AccessRule", "DenyRule")
 _METADATA = ("name", "title", "description", "labels", "annotations")
 _ACCESS_SPEC = (
@@ -56,6 +59,22 @@ def read_set(documents: Sequence[Document]) -> tuple[PolicySet, list[Problem]]:
     for reader in readers:
         reader.check_roles(found)
     return found, [problem for reader in readers for problem in sorted(reader.problems)]
+
+
+def unknown_capabilities(found: PolicySet, known: Collection[str]) -> list[Problem]:
+    """Names that stand for nothing: in a DenyRule a slip of the pen would forbid nothing, and nobody would see it.
+
+    Asked when rules are put in force, never of those that are: a part that was taken out must not void the rest.
+    """
+    problems: list[Problem] = []
+    for document in found.documents:
+        spec = document.data.get("spec") if isinstance(document.data, dict) else None
+        named = spec.get("capabilities") if isinstance(spec, dict) else None
+        for index, name in enumerate(named if isinstance(named, list) else ()):
+            if isinstance(name, str) and name.strip() not in {*known, EVERY}:
+                words = f"there is no capability {name}. Known: {', '.join(sorted(known))}."
+                problems.append((document.path, document.line_of(("spec", "capabilities", index)), words))
+    return problems
 
 
 def _check_names(readers: Iterable[_Reader]) -> None:
@@ -96,7 +115,8 @@ class _Reader:
             return
         metadata = self.mapping(self.data.get("metadata"), ("metadata",), _METADATA)
         self.name = self.text(metadata, "name", ("metadata",), required=True)
-        title = self.text(metadata, "title", ("metadata",)) or self.name
+        self.check_name(self.name, ("metadata", "name"))
+        title = self.text(metadata, "title", ("metadata",), longest=LONGEST_TITLE) or self.name
         description = self.text(metadata, "description", ("metadata",))
         if self.kind == "Role":
             found.roles[self.name] = self.role(title, description)
@@ -124,7 +144,8 @@ class _Reader:
     def outside(self, item: Any, where: Place) -> Outside:
         fields = self.mapping(item, where, ("connector", "target", "role"))
         connector, target, role = (
-            self.text(fields, name, where, required=True) for name in Outside.__annotations__
+            self.text(fields, name, where, required=True, longest=LONGEST_NAME)
+            for name in Outside.__annotations__
         )
         return Outside(connector, target, role)
 
@@ -226,6 +247,8 @@ class _Reader:
         environments = self.words(spec, "environments", ("spec",)) if "environments" in spec else None
         if environments == []:
             self.problem(("spec", "environments"), "environments is empty. Name some; leave it out for all.")
+        for index, name in enumerate(environments or ()):
+            self.check_name(name, ("spec", "environments", index))
         lowered = None if environments is None else frozenset(name.lower() for name in environments)
         text = spec.get("entities")
         if text is None:
@@ -283,13 +306,29 @@ class _Reader:
         self.fields(value, where, known)
         return value
 
-    def text(self, data: dict[str, Any], name: str, where: Place, *, required: bool = False) -> str:
+    def check_name(self, name: str, where: Place) -> None:
+        """Names stand in addresses, forms and columns."""
+        if name and not _NAME.fullmatch(name):
+            words = f"letters, digits and .-_ only, at most {LONGEST_NAME} of them, and no .-_ at its ends."
+            self.problem(where, f"{name[:LONGEST_NAME]} is no name: {words}")
+
+    def text(
+        self,
+        data: dict[str, Any],
+        name: str,
+        where: Place,
+        *,
+        required: bool = False,
+        longest: int | None = None,
+    ) -> str:
         value = data.get(name)
         if value is None and not required:
             return ""
         if not isinstance(value, str) or not value.strip():
             self.problem((*where, name), f"{_named((*where, name))} must be text.")
             return ""
+        if longest and len(value.strip()) > longest:
+            self.problem((*where, name), f"{_named((*where, name))} is longer than {longest} letters.")
         return value.strip()
 
     def items(

@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 MAX_FILE_BYTES = 1_000_000  # rules are written by hand; more is a mistake
+LONGEST_NUMBER = 100  # letters; what is longer is text
+MAX_DEPTH = 50  # levels; the C reader itself has no limit but the end of its stack, which ends the process
 MAX_NODES = 50_000  # per document, aliases counted each time: no file may blow up when it is read
 _NULL = {"", "~", "null", "Null", "NULL"}
 _TRUE, _FALSE = {"true", "True", "TRUE"}, {"false", "False", "FALSE"}
@@ -48,7 +51,8 @@ class UnreadableYamlError(Exception):
 
 def read_documents(path: Path, shown_as: str) -> Iterator[Document]:
     """The documents of one file, empty ones left out. Raises `UnreadableYamlError` or `OSError`."""
-    raw = path.read_bytes()
+    with path.open("rb") as file:
+        raw = file.read(MAX_FILE_BYTES + 1)
     if len(raw) > MAX_FILE_BYTES:
         raise UnreadableYamlError(1, "the file is larger than 1 MB. Split it.")
     try:
@@ -58,7 +62,7 @@ def read_documents(path: Path, shown_as: str) -> Iterator[Document]:
             raw[: error.start].count(b"\n") + 1, "not UTF-8 text. Save the file as UTF-8."
         ) from None
     try:
-        for node in yaml.compose_all(text, Loader=yaml.CSafeLoader):
+        for node in yaml.compose_all(text, Loader=_Loader):
             if not _is_empty(node):
                 yield _Builder(shown_as).document(node)
     except yaml.MarkedYAMLError as error:
@@ -67,6 +71,23 @@ def read_documents(path: Path, shown_as: str) -> Iterator[Document]:
         raise UnreadableYamlError(mark.line + 1 if mark else 1, f"not valid YAML: {what}.") from None
     except yaml.YAMLError as error:
         raise UnreadableYamlError(1, f"not valid YAML: {error}.") from None
+
+
+class _Loader(yaml.CSafeLoader):
+    """Its hooks count the depth while nodes are read."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = 0
+
+    def descend_resolver(self, parent: yaml.Node | None, index: Any) -> None:  # noqa: ARG002  called by the C reader
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            line = _line(parent) if parent else 1
+            raise UnreadableYamlError(line, f"nested more than {MAX_DEPTH} levels deep. Flatten it.")
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
 
 
 def _is_empty(node: yaml.Node) -> bool:
@@ -119,12 +140,20 @@ def _line(node: yaml.Node) -> int:
 def _scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:
     """By the YAML 1.2 core schema: `yes`, `on` and dates stay text."""
     value: str = node.value
+    if "\0" in value:
+        raise UnreadableYamlError(_line(node), "a zero byte cannot be kept. Take it out.")
     if node.style:
         return value
     if value in _NULL:
         return None
     if value in _TRUE or value in _FALSE:
         return value in _TRUE
-    if _INT.fullmatch(value):
-        return int(value)
-    return float(value) if _FLOAT.fullmatch(value) else value
+    if len(value) > LONGEST_NUMBER or not _FLOAT.fullmatch(value):
+        return value
+    return int(value) if _INT.fullmatch(value) else _finite(float(value), node)
+
+
+def _finite(number: float, node: yaml.ScalarNode) -> float:
+    if not isfinite(number):
+        raise UnreadableYamlError(_line(node), f"{node.value} is too large a number.")
+    return number

@@ -33,8 +33,8 @@ spec:
 
 
 @pytest.fixture
-def rules(tmp_path: Path) -> Callable[[str], PolicyRevision]:
-    """Publish rules written in the test."""
+def rules(tmp_path: Path, capability: Counting) -> Callable[[str], PolicyRevision]:
+    """Publish rules written in the test; they may speak of the capability that counts."""
 
     def publish(text: str) -> PolicyRevision:
         path = tmp_path / "rules.yaml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from io import StringIO
 from pathlib import Path
 
@@ -218,6 +219,84 @@ def test_rules_that_somebody_published_stay_at_the_next_start(tmp_path: Path) ->
 def test_the_demo_rules_are_a_whole_set() -> None:
     found = policy.load([settings.BASE_DIR / "demo" / "policy"])
     assert "production-logs" in found.roles
+
+
+# What a set must not hide
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: " + "[" * 60_000, "nested more than 50 levels deep"),
+        ("a: " + "{b: " * 60_000, "nested more than 50 levels deep"),
+        ("- " * 60_000, "nested more than 50 levels deep"),
+        ("a: 1e999", "too large a number"),
+        ('a: "\\0"', "a zero byte cannot be kept"),
+    ],
+)
+def test_a_file_that_would_break_its_reader_is_refused_in_words(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    assert words in problems_of(tmp_path, text)[0][1]
+
+
+def test_a_very_long_number_is_text(tmp_path: Path) -> None:
+    labelled = ROLE.replace("{name: logs}", f"{{name: logs, labels: {{n: {'9' * 5000}}}}}")
+    assert set(policy.load([write(tmp_path, labelled)]).roles) == {"logs"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("{name: logs}", "{name: logs@production}", "logs@production is no name"),
+        ("{name: logs}", "{name: %s}" % ("x" * 64), "is no name"),
+        ("{name: logs}", "{name: logs, title: %s}" % ("x" * 201), "longer than 200 letters"),
+        ("environments: [production]", "environments: [pro@duction]", "pro@duction is no name"),
+    ],
+)
+def test_names_that_pages_and_tables_cannot_hold_are_refused(
+    tmp_path: Path, before: str, after: str, words: str
+) -> None:
+    found = problems_of(tmp_path, ROLE, RULE.replace(before, after))
+    assert any(words in message for _, message in found)
+
+
+def test_a_denial_of_a_capability_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    denial = (
+        "apiVersion: portico.dev/v1\nkind: DenyRule\nmetadata: {name: freeze}\n"
+        "spec:\n  subjects: [{kind: Everyone}]\n  capabilities: [scafolder.run]\n"
+    )
+    line, message = problems_of(tmp_path, ROLE, denial)[0]
+    assert (line, message.split(".")[0]) == (11, "there is no capability scafolder")
+
+
+def test_a_folder_that_cannot_be_read_is_a_problem_and_never_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, ROLE)
+    (tmp_path / "denials").mkdir()
+    listed = os.scandir
+
+    def closed(path: str) -> object:
+        if str(path).endswith("denials"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(PolicyInvalid, match="denials, line 1: cannot be read: Permission denied"):
+        policy.load([tmp_path])
+
+
+def test_capitals_in_the_ending_hide_no_file(tmp_path: Path) -> None:
+    write(tmp_path, ROLE, name="ROLES.YAML")
+    assert set(policy.load([tmp_path]).roles) == {"logs"}
+
+
+def test_copies_that_kubernetes_and_git_keep_beside_the_files_are_not_read(tmp_path: Path) -> None:
+    write(tmp_path, ROLE)
+    (tmp_path / "..2026_11_25").mkdir()
+    write(tmp_path / "..2026_11_25", ROLE)
+    assert len(policy.load([tmp_path]).documents) == 1
 
 
 # manage.py rules

@@ -14,6 +14,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from control import policy
+from control.errors import PolicyInvalid
 from portal import demo
 from portal.welcome import SIGN_INS
 
@@ -30,6 +32,7 @@ class Command(BaseCommand):
             cursor.execute("SELECT pg_advisory_lock(%s)", [_PREPARE_LOCK])
         self._migrate()
         call_command("install_queue", stdout=self.stdout)
+        self._publish_rules()
         self._say("Collecting static files …")
         call_command("collectstatic", interactive=False, verbosity=0)
         if settings.PORTICO_DEMO:
@@ -51,6 +54,15 @@ class Command(BaseCommand):
         if owed:
             self._say(f"Bringing the tables up to date: {len(owed)} migrations …")
             call_command("migrate", interactive=False, verbosity=0)
+
+    def _publish_rules(self) -> None:
+        """A set that cannot be taken leaves the one before in force; without one, nothing would be allowed."""
+        try:
+            policy.publish_at_start()
+        except PolicyInvalid as refusal:
+            if policy.in_force() is None:
+                raise CommandError(f"The rules of PORTICO_POLICY_PATHS cannot be taken.\n{refusal}") from None
+            self._say(f"The rules have not changed, for PORTICO_POLICY_PATHS cannot be taken:\n{refusal}")
 
     def _load_demo(self) -> None:
         self._say("Loading the demo organisation, where it is not there yet …")
