@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -14,13 +15,16 @@ _ACCEPTED = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
 class RequestIdMiddleware:
-    """Takes over a well-formed X-Request-ID, else makes one; answers with it."""
+    """Makes a number and answers with it; takes over a well-formed X-Request-ID from a proxy that is known to be there.
+
+    From anybody else it would let a client choose what the record says about its request.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
+        given = request.headers.get("X-Request-ID", "") if settings.PORTICO_BEHIND_PROXY else ""
         number = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex[:16]
         token = request_id.set(number)
         request.request_id = number  # type: ignore[attr-defined]  # error pages quote it

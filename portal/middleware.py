@@ -38,6 +38,18 @@ class HealthMiddleware:
         return view(request) if view else self.get_response(request)
 
 
+class ReadableMiddleware:
+    """PostgreSQL text cannot hold a zero byte, so an address with one names nothing. Forms check their fields."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            return HttpResponse("This address cannot be read.\n", content_type="text/plain", status=400)
+        return self.get_response(request)
+
+
 class FragmentMiddleware:
     """What an answer owes htmx: a lost session leads the whole page to the sign-in, and caches keep fragments apart."""
 

@@ -62,6 +62,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "portal.middleware.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "portal.middleware.ReadableMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -125,6 +126,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 AXES_LOCKOUT_CALLABLE = "portal.views.locked"
+AXES_CLIENT_IP_CALLABLE = "portal.views.client_address"
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = env.text("PORTICO_TIME_ZONE", "UTC")
@@ -141,9 +143,9 @@ STORAGES = {
 
 # Behind TLS (PORTICO_URL begins with https) cookies and headers follow; on localhost they cannot.
 _SECURE = PORTICO_URL.startswith("https://")
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("PORTICO_BEHIND_PROXY", False) else None
-)
+# Headers that only a proxy of one's own may set: the scheme, the client's address, the number of the request.
+PORTICO_BEHIND_PROXY = env.flag("PORTICO_BEHIND_PROXY", False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PORTICO_BEHIND_PROXY else None
 SECURE_SSL_REDIRECT = _SECURE
 SECURE_HSTS_SECONDS = 31_536_000 if _SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _SECURE
@@ -186,6 +188,9 @@ PORTICO_GIT_HOSTS = dict(
         f"git.localhost=file://{PORTICO_HOME}/git/{{owner}}/{{repo}}.git" if PORTICO_EMBEDDED else "",
     )
 )
+# Hosts of repositories and portals that are read with a token, and the secrets of their webhooks: a list of mappings
+# with type, host, api, token and webhook_secret (docs/configuration.md). Only `catalog.hosts.integrations` reads it.
+PORTICO_INTEGRATIONS = env.records("PORTICO_INTEGRATIONS")
 # Private networks are closed to the URL reader unless named: host[:port].
 PORTICO_READING_ALLOW = env.words("PORTICO_READING_ALLOW")
 # Folders that file locations and file:// remotes may lie in.

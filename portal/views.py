@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
@@ -38,6 +39,21 @@ def locked(request: HttpRequest, _credentials: dict[str, Any] | None = None, *_a
         "message": "This account cannot be used from here for 15 minutes. Somebody may be guessing its password.",
     }
     return render(request, "portal/locked.html", context, status=TOO_MANY_REQUESTS)
+
+
+def client_address(request: HttpRequest) -> str:
+    """Whose wrong passwords count together (named in settings for django-axes).
+
+    Behind a proxy it is what the proxy itself added last: what stands before that, any client may have written.
+    """
+    direct = str(request.META.get("REMOTE_ADDR", ""))
+    if not settings.PORTICO_BEHIND_PROXY:
+        return direct
+    added = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    try:
+        return str(ip_address(added))
+    except ValueError:
+        return direct
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -70,13 +70,52 @@ def test_the_demo_offers_its_three_people(client: Client, settings: Any) -> None
 
 
 @pytest.mark.django_db
-def test_a_defect_is_answered_with_a_number_to_quote(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_is_answered_with_a_number_to_quote(
+    client: Client, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
     def break_down(*_: object, **__: object) -> None:
         raise RuntimeError("password=hunter2")
 
+    settings.PORTICO_BEHIND_PROXY = True
     client.raise_request_exception = False
     monkeypatch.setattr("django.contrib.auth.views.LoginView.get", break_down)
     response = client.get("/signin/", headers={"X-Request-ID": "quote-me-12345"})
     assert response.status_code == 500
     assert "quote-me-12345" in response.content.decode()
     assert "hunter2" not in response.content.decode()
+
+
+def attempt(client: Client, forwarded: str) -> int:
+    answer = client.post(
+        "/signin/",
+        {"username": "maya.okafor", "password": "wrong"},
+        headers={"X-Forwarded-For": forwarded},
+    )
+    return answer.status_code
+
+
+def test_nobody_escapes_the_throttle_by_writing_a_header(client: Client, maya: User) -> None:
+    answers = {attempt(client, f"203.0.113.{number}") for number in range(11)}
+    assert 429 in answers
+
+
+def test_behind_a_proxy_one_guesser_does_not_lock_everybody_out(
+    client: Client, maya: User, settings: Any
+) -> None:
+    settings.PORTICO_BEHIND_PROXY = True
+    for number in range(11):
+        guessed = attempt(client, f"203.0.113.{number}, 198.51.100.7")
+    assert guessed == 429
+    assert attempt(client, "198.51.100.8") == 200
+
+
+def test_what_is_no_address_counts_as_the_proxy(client: Client, maya: User, settings: Any) -> None:
+    settings.PORTICO_BEHIND_PROXY = True
+    assert {attempt(client, f"unknown{number}") for number in range(11)} == {200, 429}
+
+
+def test_a_client_does_not_choose_the_number_that_the_record_keeps(client: Client, settings: Any) -> None:
+    chosen = {"X-Request-ID": "quote-me-12345"}
+    assert client.get("/signin/", headers=chosen).headers["X-Request-ID"] != "quote-me-12345"
+    settings.PORTICO_BEHIND_PROXY = True
+    assert client.get("/signin/", headers=chosen).headers["X-Request-ID"] == "quote-me-12345"
