@@ -146,12 +146,16 @@ def socket_folder(wanted: Path, account: Account | None) -> Path:
         name = hashlib.sha256(os.fsencode(wanted)).hexdigest()[:12]
         folder = Path(tempfile.gettempdir()) / f"portico-{os.geteuid()}-{name}"
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if folder.stat().st_uid not in {os.geteuid(), account.uid if account else os.geteuid()}:
+    # In /tmp anybody may have been there first, and root must not give away what a link points to.
+    if folder.is_symlink() or folder.stat().st_uid not in {
+        os.geteuid(),
+        account.uid if account else os.geteuid(),
+    }:
         raise UnusableData(
             f"{folder} belongs to somebody else. Remove it, or set PORTICO_HOME to a shorter path."
         )
     if account:
-        os.chown(folder, account.uid, account.gid)
+        os.chown(folder, account.uid, account.gid, follow_symlinks=False)
     return folder
 
 

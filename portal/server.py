@@ -29,6 +29,7 @@ from portal.welcome import welcome
 
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE = "portico"
+LAST_PORT = 65_535
 
 
 class Refusal(Exception):
@@ -111,6 +112,8 @@ def _check_tools() -> None:
 
 
 def _check_port(host: str, port: int) -> None:
+    if not 1 <= port <= LAST_PORT:
+        raise Refusal(f"There is no port {port}. Choose one from 1 to {LAST_PORT}: script/server --port 8000")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
