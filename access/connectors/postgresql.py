@@ -28,6 +28,8 @@ CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT = "10s"
 PREFIX = "portico_"
 LONGEST_NAME = 63  # PostgreSQL cuts longer identifiers off
+# By PostgreSQL's own words as good as a superuser: they run programs or read and write files of the server.
+_LIKE_SUPERUSER = ("pg_execute_server_program", "pg_read_server_files", "pg_write_server_files")
 _MARK = "Made by Portico for user {}. Do not change it by hand."
 
 
@@ -73,7 +75,7 @@ class PostgresqlConnector:
                 _alter(server, account, sql.SQL("NOLOGIN PASSWORD NULL VALID UNTIL '-infinity'"))
             else:
                 _alter(server, account, sql.SQL("VALID UNTIL {}").format(sql.Literal(until.isoformat())))
-        self._end_sessions(account)
+        self._end_sessions(account, everywhere=until is None)
 
     def new_sign_in(self, membership: Membership, until: datetime) -> SignIn:
         password = secrets.token_urlsafe(24)
@@ -149,13 +151,17 @@ class PostgresqlConnector:
         server.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(identifier, mark))
         return account
 
-    def _end_sessions(self, account: str) -> None:
-        """After the membership is gone for everybody to see, so that a session cannot come back in between."""
+    def _end_sessions(self, account: str, *, everywhere: bool) -> None:
+        """After the membership is gone for everybody to see, so that a session cannot come back in between.
+
+        A role counts in every database of a server, and a session that took it on keeps it: who holds nothing any more
+        has no business in any of them.
+        """
         with self._administering() as server:
             server.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE usename = %s AND datname = current_database() AND pid <> pg_backend_pid()",
-                [account],
+                " WHERE usename = %s AND (%s OR datname = current_database()) AND pid <> pg_backend_pid()",
+                [account, everywhere],
             )
 
 
@@ -185,12 +191,15 @@ def _is_member(server: psycopg.Connection, account: str, right: str) -> bool:
 
 
 def _refuse_dangerous(server: psycopg.Connection, right: str) -> None:
-    """A role that could change other roles or read past all rights is not given for hours."""
+    """A role that could change other roles, read past all rights or leave the database is not given for hours; nor is
+    one that could become such a role, for SET ROLE reaches all that it is a member of.
+    """
     row = server.execute(
-        "SELECT rolsuper OR rolcreaterole OR rolreplication OR rolbypassrls FROM pg_roles WHERE rolname = %s",
-        [right],
+        "SELECT bool_or(r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls OR r.rolname = ANY(%s))"
+        " FROM pg_roles given JOIN pg_roles r ON pg_has_role(given.oid, r.oid, 'MEMBER') WHERE given.rolname = %s",
+        [list(_LIKE_SUPERUSER), right],
     ).fetchone()
-    if row is None:
+    if row is None or row[0] is None:
         raise ConnectorError(f"The role {right} does not exist there. Create it, or correct the rules.")
     if row[0] or right.startswith("pg_"):
         raise ConnectorError(f"The role {right} can do more than any rule may give. Use a narrower one.")

@@ -7,6 +7,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from django.utils import timezone
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from access.connectors import connector_for
@@ -160,3 +161,33 @@ def test_a_target_that_nobody_configured_is_named(settings: object) -> None:
     settings.PORTICO_CONNECTORS = {}  # type: ignore[attr-defined]
     with pytest.raises(ConnectorError, match="There is no target payments-logs"):
         connector_for("postgresql", room.TARGET)
+
+
+@pytest.mark.parametrize("power", ["pg_execute_server_program", "portico_test_ruler"])
+def test_a_role_that_could_become_one_that_rules_the_server_is_never_given(
+    maya: User, log_store: str, power: str
+) -> None:
+    with psycopg.connect(log_store, autocommit=True) as server:
+        server.execute("CREATE ROLE portico_test_ruler SUPERUSER")
+        server.execute("CREATE ROLE portico_test_between NOLOGIN")
+        server.execute(sql.SQL("GRANT {} TO portico_test_between").format(sql.Identifier(power)))
+        server.execute(sql.SQL("GRANT portico_test_between TO {}").format(sql.Identifier(room.RIGHT)))
+    postgres = connector_for("postgresql", room.TARGET)
+    with pytest.raises(ConnectorError, match="can do more than any rule may give"):
+        postgres.ensure_present(membership(maya), timezone.now() + timedelta(hours=1))
+
+
+def test_after_the_end_sessions_in_other_databases_are_closed_too(
+    maya: User, log_store: str, admin_dsn: str
+) -> None:
+    """A session that took the role on keeps it, whatever becomes of the membership."""
+    postgres = connector_for("postgresql", room.TARGET)
+    until = timezone.now() + timedelta(hours=1)
+    postgres.ensure_present(membership(maya), until)
+    with sign_in(
+        make_conninfo(admin_dsn, dbname="postgres"), postgres.new_sign_in(membership(maya), until)
+    ) as session:
+        session.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(room.RIGHT)))
+        postgres.ensure_absent(membership(maya), None)
+        with pytest.raises(psycopg.OperationalError):
+            session.execute("SELECT 1")
