@@ -44,7 +44,8 @@ def reconcile(right_id: int, *, skip_locked: bool = False) -> OutsideRight | Non
     """One try. Failures are noted on the row with the next time to try, never raised. None: somebody else is at it."""
     with transaction.atomic():
         right = (
-            OutsideRight.objects.select_for_update(of=("self",), skip_locked=skip_locked)
+            # Not against new needs: whoever approves must not wait for a slow outside system.
+            OutsideRight.objects.select_for_update(of=("self",), skip_locked=skip_locked, no_key=True)
             .select_related("user")
             .filter(pk=right_id)
             .first()
@@ -54,7 +55,8 @@ def reconcile(right_id: int, *, skip_locked: bool = False) -> OutsideRight | Non
         now = clock.now()
         try:
             connector = connector_for(right.connector, right.target)
-            _bring_about(right, connector, now)
+            with transaction.atomic():  # what fails halfway must leave room for the note about it
+                _bring_about(right, connector, now)
         except ConnectorError as error:
             _note_failure(right, str(error), now)
         except (

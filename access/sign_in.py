@@ -21,7 +21,12 @@ def renew(intent: Intent, *, by: User) -> SignIn:
     grant = Grant.objects.filter(intent=intent).first()
     if grant is None or grant.user_id != by.pk or by.is_agent:
         raise NoSignIn("Only the person who holds this access gets a sign-in for it.")
-    right = OutsideRight.objects.select_for_update(of=("self",)).filter(grants=grant).order_by("pk").first()
+    right = (
+        OutsideRight.objects.select_for_update(of=("self",), no_key=True)
+        .filter(grants=grant)
+        .order_by("pk")
+        .first()
+    )
     now = clock.now()
     if right is None:
         raise NoSignIn("This access needs no sign-in of its own.")

@@ -5,10 +5,14 @@ Beat calls it every few seconds. A grant needs none of this to end; this only ti
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 
 from access.errors import AlreadyEnded, NotYours
@@ -19,6 +23,9 @@ from control import audit, clock
 from control.models import State
 from control.templatetags.times import clock_words
 
+FAILURES_OF_A_TARGET = 3  # in one sweep
+SWEEP_LOCK = 7_340_030  # any number, the same in every process
+log = logging.getLogger(__name__)
 BATCH = 100  # rights or ends of one sweep; the next one is seconds away
 LOOK_AGAIN = timedelta(
     minutes=5
@@ -26,14 +33,48 @@ LOOK_AGAIN = timedelta(
 
 
 def sweep() -> None:
-    end_cancelled()
-    record_ends()
-    for right_id in owed_rights():
-        reconcile(right_id, skip_locked=True)
+    """One at a time: behind a slow outside system the bells of beat find it at work and go."""
+    with _sole_sweeper() as is_mine:
+        if is_mine:
+            end_cancelled()
+            record_ends()
+            reconcile_owed()
 
 
-def owed_rights() -> list[int]:
-    """Rights that a live grant waits for, that an ended one left behind, or that were not looked at for a while."""
+@contextmanager
+def _sole_sweeper() -> Iterator[bool]:
+    """A lock of the session, for a transaction that long would hold back the sealing of the record."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [SWEEP_LOCK])
+        is_mine = bool(cursor.fetchone()[0])
+    try:
+        yield is_mine
+    finally:
+        if is_mine:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [SWEEP_LOCK])
+
+
+def reconcile_owed() -> None:
+    """A target that keeps failing is left for the next sweep, so that it does not keep the others waiting."""
+    failures: Counter[str] = Counter()
+    for right_id, target in owed_rights():
+        if failures[target] < FAILURES_OF_A_TARGET:
+            failures[target] += not _is_well(right_id)
+
+
+def _is_well(right_id: int) -> bool:
+    try:
+        right = reconcile(right_id, skip_locked=True)
+    except DatabaseError:
+        log.exception("outside right %s could not be swept", right_id)
+        return False
+    return right is None or not right.last_error
+
+
+def owed_rights() -> list[tuple[int, str]]:
+    """Key and target of rights that a live grant waits for, that an ended one left behind, or that were not looked at
+    for a while."""
     now = clock.now()
     live, ended = Grant.objects.live(now), Grant.objects.ended(now)
     owing = Need.objects.filter(
@@ -43,9 +84,8 @@ def owed_rights() -> list[int]:
     stale = present & (Q(observed_at__lt=now - LOOK_AGAIN) | Q(user__is_active=False))
     due = Q(next_try_at=None) | Q(next_try_at__lte=now)
     rights = OutsideRight.objects.filter(due, Q(pk__in=owing) | stale)
-    return list(
-        rights.order_by(F("next_try_at").asc(nulls_first=True), "pk").values_list("pk", flat=True)[:BATCH]
-    )
+    soonest = rights.order_by(F("next_try_at").asc(nulls_first=True), "pk")
+    return list(soonest.values_list("pk", "target")[:BATCH])
 
 
 def end_cancelled() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import psycopg
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
@@ -18,8 +21,8 @@ from access.connectors.base import Membership, Observed, SignIn
 from access.errors import ConnectorError
 from access.models import Grant, Need, OutsideRight
 from access.reconcile import reconcile
-from access.sweep import owed_rights, record_ends, sweep
-from control import clock, execution
+from access.sweep import FAILURES_OF_A_TARGET, SWEEP_LOCK, owed_rights, record_ends, sweep
+from control import approvals, clock, execution
 from control.capability import Change
 from control.models import AuditEvent, Intent, State, User
 from tests import factories
@@ -330,3 +333,107 @@ def _members(dsn: str) -> list[str]:
             [room.RIGHT],
         ).fetchall()
     return [row[0] for row in rows]
+
+
+# An outside system that is down
+
+
+def test_a_defect_in_the_database_is_noted_and_stops_nothing_else(
+    maya: User, ines: User, tomas: User, support: Group, outside: Remembering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theo = factories.user("theo.martin", groups=[support])
+    broken, well = room.granted(maya, by=tomas), room.granted(theo, by=ines)
+    observe = outside.observe
+
+    def break_for_maya(membership: Membership) -> Observed:
+        if membership.user == maya:
+            Grant.objects.extra(where=["no_such_column"]).exists()
+        return observe(membership)
+
+    monkeypatch.setattr(outside, "observe", break_for_maya)
+    sweep()
+    assert outside.members == {(theo.pk, room.RIGHT)}
+    right = OutsideRight.objects.get(grants=broken)
+    assert "a defect stopped the connector" in right.last_error
+    assert right.next_try_at is not None
+    assert not OutsideRight.objects.get(grants=well).last_error
+
+
+def test_a_target_that_is_down_does_not_keep_a_sweep(
+    tomas: User, support: Group, outside: Remembering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(FAILURES_OF_A_TARGET + 2):
+        room.granted(factories.user(f"person.{number}", groups=[support]), by=tomas)
+    tries: list[int] = []
+
+    def unreachable(membership: Membership) -> Observed:
+        tries.append(membership.user.pk)
+        raise ConnectorError("PostgreSQL payments-logs cannot be reached.")
+
+    monkeypatch.setattr(outside, "observe", unreachable)
+    sweep()
+    assert len(tries) == FAILURES_OF_A_TARGET
+    sweep()
+    assert len(tries) == FAILURES_OF_A_TARGET + 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_sweep_leaves_at_once_while_one_is_at_work(
+    maya: User, tomas: User, outside: Remembering
+) -> None:
+    room.granted(maya, by=tomas)
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(_take_the_sweep).result(timeout=10)
+        sweep()
+        assert outside.members == set()
+        elsewhere.submit(_leave_the_sweep).result(timeout=10)
+    sweep()
+    assert outside.members == {(maya.pk, room.RIGHT)}
+
+
+def _take_the_sweep() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [SWEEP_LOCK])
+
+
+def _leave_the_sweep() -> None:
+    connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_approval_does_not_wait_for_an_outside_system_that_is_slow(
+    maya: User, tomas: User, outside: Remembering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = room.granted(maya, by=tomas), room.ask(maya, role="production-logs-all")
+    begun, go_on = Event(), Event()
+    observe = outside.observe
+
+    def slowly(membership: Membership) -> Observed:
+        begun.set()
+        go_on.wait(10)
+        return observe(membership)
+
+    monkeypatch.setattr(outside, "observe", slowly)
+    with ThreadPoolExecutor(1) as elsewhere:
+        try:
+            working = elsewhere.submit(_reconcile_on_own_connection, OutsideRight.objects.get().pk)
+            assert begun.wait(10)
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '2s'")
+            approvals.approve(second.pk, by=tomas, digest=second.plan_digest)
+        finally:
+            go_on.set()
+        working.result(timeout=10)
+    with connection.cursor() as cursor:
+        cursor.execute("RESET lock_timeout")
+    assert set(OutsideRight.objects.get().grants.values_list("intent_id", flat=True)) == {
+        first.intent_id,
+        second.pk,
+    }
+
+
+def _reconcile_on_own_connection(right_id: int) -> None:
+    try:
+        reconcile(right_id)
+    finally:
+        connection.close()
