@@ -50,6 +50,16 @@ class RequestForm(forms.Form):
         )
 
 
+class EndForm(forms.Form):
+    """Why a grant is ended early; nobody has to say."""
+
+    reason = forms.CharField(
+        max_length=LONGEST_REASON,
+        required=False,
+        error_messages={"max_length": f"The reason is too long. Use {LONGEST_REASON:,} letters or fewer."},
+    )
+
+
 def read(data: QueryDict) -> RequestForm:
     """A form that is always readable: fields that make no sense are as if they were not given."""
     form = RequestForm(data)

@@ -11,13 +11,13 @@ from functools import partial
 from uuid import UUID
 
 from django.db import transaction
-from django.utils.timezone import localtime
 
 from access.errors import AlreadyEnded, NotYours
 from access.models import Grant, Need, OutsideRight
 from control import audit, clock, people, subjects
 from control.durations import format_duration, parse_duration
 from control.models import Approval, Intent, User
+from control.templatetags.times import clock_words
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def open_for(intent: Intent) -> Grant:
         "grant.opened",
         actor=None,
         intent=intent,
-        summary=f"{grant.role_title} until {localtime(grant.expires_at):%H:%M}",
+        summary=f"{grant.role_title} until {clock_words(grant.expires_at, starts_at)}",
         detail=f"For {format_duration(length)} from now. It ends by itself.",
         after={"grant": str(grant.pk), "expires_at": grant.expires_at.isoformat()},
     )
@@ -70,7 +70,7 @@ def revoke(grant_id: UUID, *, by: User, reason: str = "") -> Grant:
         )
     now = clock.now()
     if not grant.is_live(now):
-        raise AlreadyEnded(f"This ended already at {localtime(grant.ends_at):%H:%M}.")
+        raise AlreadyEnded(f"This ended already at {clock_words(grant.ends_at, now)}.")
     grant.revoked_at, grant.revoked_by, grant.revoke_reason = now, by, reason.strip()
     grant.ended_recorded_at = now
     grant.save(update_fields=["revoked_at", "revoked_by", "revoke_reason", "ended_recorded_at"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.urls import reverse
@@ -186,8 +187,9 @@ def _checks(checks: list[dict[str, Any]], is_mine: bool) -> list[dict[str, Any]]
 
 
 def _events(intent: Intent) -> list[tuple[AuditEvent, str]]:
-    events = AuditEvent.objects.filter(intent=intent).exclude(action__in=_SILENT_EVENTS).order_by("id")
-    return [(event, _EVENT_STATES.get(event.action, "")) for event in events[:EVENTS_SHOWN]]
+    """The newest, oldest of them first: of a story that is too long the end matters most."""
+    told = AuditEvent.objects.filter(intent=intent).exclude(action__in=_SILENT_EVENTS).order_by("-id")
+    return [(event, _EVENT_STATES.get(event.action, "")) for event in reversed(told[:EVENTS_SHOWN])]
 
 
 def _asked(intent: Intent) -> list[Asked]:
@@ -212,5 +214,10 @@ def _others(grant: Grant) -> list[Grant]:
 
 def _again_url(intent: Intent) -> str:
     role, length = intent.parameters.get("role", ""), intent.parameters.get("duration", "")
-    place = f"entity={intent.subject_ref}&role={role}&environment={intent.environment}&duration={length}"
-    return f"{reverse('access:request')}?{place}"
+    wish = {
+        "entity": intent.subject_ref,
+        "role": role,
+        "environment": intent.environment,
+        "duration": length,
+    }
+    return f"{reverse('access:request')}?{urlencode(wish, safe=':/')}"

@@ -9,8 +9,9 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from access import entity_pages, forms, grants, holdings, mine_page, request_page, show_page, sign_in
@@ -31,6 +32,7 @@ def mine(request: HttpRequest) -> HttpResponse:
     return render(request, "access/mine.html", mine_page.context(person(request), request.GET))
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def request_access(request: HttpRequest) -> HttpResponse:
     """The form (GET), a look at the decision without JavaScript, and sending (POST)."""
@@ -99,7 +101,10 @@ def end(request: HttpRequest, intent_id: UUID) -> HttpResponse:
     grant = getattr(intent, "grant", None)
     if grant is None:
         raise Http404("This request gave nothing that could be ended.")
-    ended = grants.revoke(grant.pk, by=user, reason=request.POST.get("reason", ""))
+    form = forms.EndForm(request.POST)
+    if not form.is_valid():
+        raise InvalidParameters({"reason": str(form.errors["reason"][0])})
+    ended = grants.revoke(grant.pk, by=user, reason=form.cleaned_data["reason"])
     return _changed(request, intent, f"{ended.role_title} of {ended.user.label} has ended.")
 
 
@@ -176,6 +181,5 @@ def _changed(request: HttpRequest, intent: Intent, words: str) -> HttpResponse:
         )
     messages.success(request, words)
     place = request.POST.get("next", "")
-    return redirect(
-        place if place.startswith("/") and not place.startswith("//") else intent.get_absolute_url()
-    )
+    is_ours = place.startswith("/") and url_has_allowed_host_and_scheme(place, allowed_hosts=None)
+    return redirect(place if is_ours else intent.get_absolute_url())

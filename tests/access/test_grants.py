@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -15,6 +16,7 @@ from access.errors import AlreadyEnded, NotYours
 from access.models import Grant
 from control import approvals
 from control.models import AuditEvent, State, User
+from control.templatetags.times import clock_words
 from tests import factories
 from tests.access import room
 from tests.locks import wait_until_somebody_waits_for_a_lock
@@ -129,6 +131,14 @@ def test_a_second_end_is_told_that_it_came_too_late(maya: User, tomas: User) -> 
         grants.revoke(grant.pk, by=tomas)
     grant.refresh_from_db()
     assert grant.revoked_by == maya
+
+
+def test_an_end_on_another_day_is_told_with_its_day(maya: User, tomas: User, tmp_path: Path) -> None:
+    room.publish(tmp_path, room.RULES.replace("maxDuration: 4h", "maxDuration: 3d"))
+    grant = room.granted(maya, by=tomas, duration="3d")
+    event = AuditEvent.objects.get(action="grant.opened")
+    assert event.summary == f"Production logs until {clock_words(grant.expires_at, grant.starts_at)}"
+    assert f"{timezone.localtime(grant.expires_at):%a}" in event.summary
 
 
 def test_what_ran_out_cannot_be_ended(maya: User) -> None:

@@ -83,6 +83,13 @@ def test_a_second_start_on_the_same_data_names_the_first_and_leaves(running: Por
     assert running.get("/readyz")[0] == 200
 
 
+def test_a_port_that_does_not_exist_is_refused_in_words(place: Path) -> None:
+    portico = Portico(place / "odd", port=70_000).start()
+    assert portico.wait() == 1
+    assert "There is no port 70000. Choose one from 1 to 65535" in portico.output
+    assert "Traceback" not in portico.output
+
+
 def test_a_busy_port_is_named_with_a_way_out(place: Path) -> None:
     port = free_port()
     with occupied(port):
