@@ -14,12 +14,14 @@ from control.execution import Execution
 from control.models import Approval, Intent, User
 from scaffolder import answers, document, planning, running, runs
 from scaffolder.errors import TemplateUnusable
+from scaffolder.forms.validator import patience
 
 
 class ScaffolderRun:
     name = runs.CAPABILITY
     noun = "template run"
 
+    @patience()
     def validate(self, draft: Draft) -> Mapping[str, Any]:
         if "secrets" in draft.parameters:
             raise InvalidParameters(
@@ -33,6 +35,7 @@ class ScaffolderRun:
     def ask(self, draft: Draft) -> Ask:
         return Ask(self.name)
 
+    @patience()
     def plan(self, draft: Draft) -> Plan:
         template = _template(draft)
         return planning.plan_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,7 @@ class Sending:
     reason: str = ""
     secrets: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)  # by secret; "reason" for the reason
+    refusals: Mapping[str, str] = field(default_factory=dict)  # of the run as a whole
 
 
 @dataclass
@@ -76,10 +78,16 @@ class TemplateForm:
         return intents.preview(draft)
 
     def send(self, post: QueryDict) -> Intent | Sending:
-        """Start the run, or say what is missing on the last page."""
-        sending = self._sending(post)
-        if sending.problems:
+        """Start the run, or say what is missing on the last page, or why nothing can be started."""
+        sending = Sending(post.get("reason", "").replace("\x00", "").strip())
+        try:
+            self._complete(sending, post)
+            return sending if sending.problems else self._start(sending)
+        except InvalidParameters as problem:
+            sending.refusals = problem.fields
             return sending
+
+    def _start(self, sending: Sending) -> Intent:
         return runs.start(
             self.template,
             self.steps.values(),
@@ -89,16 +97,15 @@ class TemplateForm:
             key=self.steps.carried.key,
         )
 
-    def _sending(self, post: QueryDict) -> Sending:
+    def _complete(self, sending: Sending, post: QueryDict) -> None:
         asked = self.steps.secrets()
         typed = {question.name: post.get(secret_answers.PREFIX + question.name, "") for question in asked}
-        problems = secret_answers.problems_of(asked, typed, self.steps.catalogue)
-        reason = post.get("reason", "").strip()
-        if len(reason) > LONGEST_REASON:
-            problems["reason"] = f"Too long by {len(reason) - LONGEST_REASON}. Say it in fewer words."
-        elif not reason and self.needs_approval():
-            problems["reason"] = "The reason is missing. Those who decide read it first."
-        return Sending(reason, {name: secret for name, secret in typed.items() if secret}, problems)
+        sending.problems = secret_answers.problems_of(asked, typed, self.steps.catalogue)
+        sending.secrets = {name: secret for name, secret in typed.items() if secret}
+        if (over := len(sending.reason) - LONGEST_REASON) > 0:
+            sending.problems["reason"] = f"Too long by {over}. Say it in fewer words."
+        elif not sending.reason and self.needs_approval():
+            sending.problems["reason"] = "The reason is missing. Those who decide read it first."
 
     def needs_approval(self) -> bool:
         return self.preview().verdict.verdict == Decision.Verdict.NEEDS_APPROVAL
@@ -175,7 +182,12 @@ def review_context(form: TemplateForm, sending: Sending) -> dict[str, Any]:
     }
     try:
         preview = form.preview(sending.reason)
-        return {**context, "preview": preview, "forecast": preview.plan.data.get("steps", ())}
+        return {
+            **context,
+            "refusals": sending.refusals,
+            "preview": preview,
+            "forecast": preview.plan.data.get("steps", ()),
+        }
     except InvalidParameters as problem:
         return {**context, "refusals": problem.fields}
 

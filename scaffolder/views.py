@@ -24,6 +24,7 @@ from scaffolder import form_page, run_list, run_page, template_list
 from scaffolder.form_page import TemplateForm
 from scaffolder.forms import pickers
 from scaffolder.forms.carrying import AnswersLost
+from scaffolder.forms.validator import patience
 from scaffolder.words import RUN_MARKS
 
 
@@ -55,6 +56,7 @@ def templates(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @vary_on_headers("HX-Request")
+@patience()
 def form(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     """Every step of a template's form: a GET begins, each POST carries the answers so far."""
     template = find_entity("template", namespace, name, user=person(request))

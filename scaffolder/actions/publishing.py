@@ -10,14 +10,13 @@ from control.capability import Change
 from control.models import User
 from scaffolder.actions.base import Action, Input, Output, Work, object_schema, text
 from scaffolder.errors import ActionFailed
+from scaffolder.forms import names
 from scaffolder.git import Person, Remote, Repository, checked_branch, checked_remote, create_bare
 from scaffolder.templating.backstage import RepoUrl
 
 DEFAULT_BRANCH = "main"
 DEFAULT_MESSAGE = "Initial commit"
 MAX_MESSAGE = 10_000  # characters
-# One part of a repository's path: no dot at the beginning, so neither .. nor .git.
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
 def remote_of(given: Input) -> Remote:
@@ -34,8 +33,8 @@ def remote_of(given: Input) -> Remote:
         raise ActionFailed(
             f"Portico cannot publish to {url.host}: the hosts that are set up are {known} (PORTICO_GIT_HOSTS)."
         )
-    names = {**url.parts, "owner": url.owner or url.parts.get("workspace") or url.parts.get("project", "")}
-    owner, repo = _owner(names["owner"]), _checked_name(url.repo, "repository").removesuffix(".git")
+    owner = _owner(url.owner or url.parts.get("workspace") or url.parts.get("project", ""))
+    repo = _checked_name(url.repo, "repository").removesuffix(".git")
     remote = pattern.replace("{owner}", owner).replace("{repo}", repo)
     return checked_remote(remote, is_made_here=remote.startswith("file://"), is_configured=True)
 
@@ -46,7 +45,7 @@ def _owner(owner: str) -> str:
 
 
 def _checked_name(name: str, what: str) -> str:
-    if not _NAME.fullmatch(name) or ".." in name or name.casefold().endswith((".lock", ".git.git")):
+    if not names.is_hosted(name):
         raise ActionFailed(
             f"{name!r} cannot be the name of a {what}. Use letters, digits, hyphens, dots and _."
         )

@@ -15,7 +15,9 @@ from scaffolder.forms.schema import Path, Values
 from scaffolder.forms.settle import Choices
 
 KEPT_SECONDS = 24 * 3600
-LONGEST = 200_000  # characters; a form with more answers belongs into a file
+LONGEST_ANSWERS = 200_000  # characters as JSON; a form with more answers belongs into a file
+LONGEST = 800_000  # packed: more than such answers and what was typed beside them can come to
+LONGEST_UNREAD = 10_000  # characters of a text that is no value
 _SALT = "scaffolder.answers"
 
 

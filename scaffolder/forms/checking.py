@@ -6,11 +6,13 @@ import datetime
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.validators import URLValidator, validate_email
 
 from scaffolder.forms import names, pickers, repo_url
-from scaffolder.forms.kinds import is_secret, kind_of, list_option, option, ui_field
+from scaffolder.forms.defaults import MISSING, default_of
+from scaffolder.forms.kinds import is_read_only, is_secret, kind_of, list_option, option, ui_field
 from scaffolder.forms.schema import Path, Schema
 from scaffolder.forms.validator import Broken, broken_rules
 from scaffolder.forms.wording import missing_words, shown, words_for
@@ -81,6 +83,8 @@ def _walk(schema: Schema, value: Any, path: Path) -> Iterator[tuple[Path, Schema
 
 def _own_rules(schema: Schema, value: Any, catalogue: pickers.Catalogue) -> str:
     kind = kind_of(schema)
+    if problem := _closed(schema, value, catalogue):
+        return problem
     if kind == "entity":
         return _entity(schema, value, catalogue)
     if kind == "entities" and isinstance(value, list):
@@ -94,12 +98,19 @@ def _own_rules(schema: Schema, value: Any, catalogue: pickers.Catalogue) -> str:
     return ""
 
 
+def _closed(schema: Schema, value: Any, catalogue: pickers.Catalogue) -> str:
+    """Answers that the form would not have let anybody give."""
+    disabled = option(schema, "enumDisabled")
+    if isinstance(disabled, list) and value in disabled:
+        return f"{shown(value)} is not offered at the moment. Choose another."
+    if is_read_only(schema) and default_of(schema, catalogue) not in (MISSING, value):
+        return "This is fixed by the template and cannot be changed."
+    return ""
+
+
 def _text_rules(schema: Schema, text: str) -> str:
     if ui_field(schema) == "EntityNamePicker" and (problem := names.entity_name_problem(text)):
         return problem
-    disabled = option(schema, "enumDisabled")
-    if isinstance(disabled, list) and text in disabled:
-        return f"{shown(text)} is not offered at the moment. Choose another."
     check = _FORMATS.get(schema.get("format", ""))
     return check(text) if check else ""
 
@@ -152,6 +163,9 @@ def _repository(schema: Schema, value: Any) -> str:
             return (
                 f"{part.label}: {shown(parts[part.name])} is not allowed here. Choose {' or '.join(may_be)}."
             )
-        if problem := names.repository_part_problem(part.label, parts[part.name]):
+        problem_of = (
+            names.hosted_part_problem if host in settings.PORTICO_GIT_HOSTS else names.repository_part_problem
+        )
+        if problem := problem_of(part.label, parts[part.name]):
             return problem
     return ""

@@ -79,13 +79,16 @@ def is_secret(schema: Schema) -> bool:
     return ui_field(schema) == "Secret" or text_option(schema, "widget") == "password"
 
 
+def is_read_only(schema: Schema) -> bool:
+    """Shown, not asked: the answer is the default."""
+    return schema.get("readOnly") is True or any(
+        option(schema, word) is True for word in ("readonly", "disabled")
+    )
+
+
 def kind_of(schema: Schema) -> str:
     """The kind of control, which is also the name of its template."""
-    if is_secret(schema):
-        return "secret"
-    if text_option(schema, "widget") == "hidden":
-        return "hidden"
-    if kind := _picker(schema):
+    if kind := _unasked(schema) or _picker(schema):
         return kind
     type = type_of(schema)
     if type == "boolean":
@@ -105,6 +108,15 @@ def kind_of(schema: Schema) -> str:
     if type in ("null", "number", "integer"):
         return {"null": "note"}.get(type, "number")
     return "textarea" if text_option(schema, "widget") == "textarea" else "text"
+
+
+def _unasked(schema: Schema) -> str:
+    """What the pages do not let anybody answer."""
+    if is_secret(schema):
+        return "secret"
+    if text_option(schema, "widget") == "hidden":
+        return "hidden"
+    return "fixed" if is_read_only(schema) and type_of(schema) not in ("object", "null") else ""
 
 
 def _picker(schema: Schema) -> str:

@@ -163,7 +163,7 @@ class _Reader:
         if not text:
             return MISSING
         try:
-            return json.loads(text, parse_constant=_refuse)
+            return _storable(json.loads(text, parse_constant=_refuse))
         except (ValueError, RecursionError):
             self.typed[path] = text
             self.problems[path] = 'This is not JSON. Write it like {"name": "value"}.'
@@ -181,6 +181,15 @@ _READERS = {
     "tags": _Reader._tags,
     "json": _Reader._json,
 }
+
+
+def _storable(value: Any) -> Any:
+    """Raises `ValueError` for what no database takes: zero bytes and halves of characters."""
+    text = json.dumps(value, ensure_ascii=False)
+    text.encode()
+    if "\\u0000" in text:
+        raise ValueError(text)
+    return value
 
 
 def _refuse(constant: str) -> Any:

@@ -62,8 +62,8 @@ class _Budget:
     def __init__(self) -> None:
         self.left = MAX_PARTS
 
-    def spend(self, where: str) -> None:
-        self.left -= 1
+    def spend(self, where: str, parts: int) -> None:
+        self.left -= parts
         if self.left < 0:
             raise FormUnreadable(f"{where}: the form has more than {MAX_PARTS:,} parts. Split the template.")
 
@@ -88,7 +88,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     ),
     **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _is_number),
     "multipleOf": lambda value: _is_number(value) and value > 0,
-    "uniqueItems": lambda value: isinstance(value, bool),
+    **dict.fromkeys(("uniqueItems", "readOnly"), lambda value: isinstance(value, bool)),
     "enum": lambda value: isinstance(value, list) and bool(value),
     "enumNames": lambda value: isinstance(value, list),
     "errorMessage": lambda value: isinstance(value, str | dict),
@@ -105,7 +105,7 @@ class _Cleaner:
 
     def clean(self, raw: Any, depth: int, through: tuple[str, ...] = ()) -> Schema:
         """A schema of known keywords in the right shapes. `through`: the references on the way here."""
-        self.budget.spend(self.where)
+        self.budget.spend(self.where, 1)
         if depth > MAX_DEPTH:
             raise FormUnreadable(f"{self.where}: more than {MAX_DEPTH} levels deep.")
         if raw is False:
@@ -114,6 +114,8 @@ class _Cleaner:
             return {}
         if isinstance(raw.get("$ref"), str):
             raw, through = self._resolved(raw, through)
+        # What a reference brings is copied each time, so each time it counts.
+        self.budget.spend(self.where, sum(_size(raw[word]) for word in raw if _is_copied(word)) // 20)
         schema = _plain_keywords(raw)
         self._below(raw, schema, depth + 1, through)
         _constants_to_enum(schema)
@@ -155,6 +157,16 @@ class _Cleaner:
             if part and isinstance(target, dict):
                 target = target.get(part.replace("~1", "/").replace("~0", "~"), {})
         return {**(target if isinstance(target, dict) else {}), **rest}, (*through, ref)
+
+
+def _is_copied(word: str) -> bool:
+    return word in ("enum", "enumNames", "default", "const", "errorMessage") or str(word).startswith("ui:")
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    return sum(map(_size, value)) if isinstance(value, list) else 1
 
 
 def _names(value: Any) -> list[str]:

@@ -15,6 +15,7 @@ from scaffolder.forms.schema import MAX_DEPTH, Path
 
 PREFIX = "v/"
 CHOICE_PREFIX = "choice/"
+_ROW_DIGITS = 6
 
 
 @dataclass
@@ -29,12 +30,16 @@ class Sent:
         """The rows in order; None when the array was not on the page."""
         if self.texts is None and not self.children:
             return None
-        return [self.children[key] for key in sorted((k for k in self.children if k.isdecimal()), key=int)]
+        return [self.children[key] for key in sorted(filter(_is_row, self.children), key=int)]
 
     def is_blank(self) -> bool:
         return not any(text.strip() for text in self.texts or ()) and all(
             c.is_blank() for c in self.children.values()
         )
+
+
+def _is_row(key: str) -> bool:
+    return key.isdecimal() and len(key) <= _ROW_DIGITS
 
 
 NOTHING = Sent()
@@ -79,7 +84,7 @@ def add_row(root: Sent, name: str) -> None:
     """One more empty row to the array called `name`."""
     array = _node(root, path_of(name))
     array.texts = array.texts or [""]
-    last = max((int(key) for key in array.children if key.isdecimal()), default=-1)
+    last = max((int(key) for key in array.children if _is_row(key)), default=-1)
     array.children[str(last + 1)] = Sent()
 
 
@@ -91,7 +96,7 @@ def remove_row(root: Sent, name: str) -> None:
 def drop_blank_rows(root: Sent) -> None:
     """Rows in which nothing was typed are no answers."""
     for node in _every(root):
-        blank = [key for key, child in node.children.items() if key.isdecimal() and child.is_blank()]
+        blank = [key for key, child in node.children.items() if _is_row(key) and child.is_blank()]
         if node.texts is not None:
             for key in blank:
                 del node.children[key]

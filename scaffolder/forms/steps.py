@@ -8,12 +8,13 @@ believed because an earlier page said so: the review reads and checks every page
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
 from django.http import QueryDict
 
 from scaffolder.forms import checking, pickers, secret_answers, sent
-from scaffolder.forms.carrying import Carried, PageAnswers
+from scaffolder.forms.carrying import LONGEST_ANSWERS, LONGEST_UNREAD, Carried, PageAnswers
 from scaffolder.forms.reading import Reading, read_page
 from scaffolder.forms.schema import Page, Values
 from scaffolder.forms.sent import NOTHING, Sent
@@ -35,6 +36,11 @@ class Steps:
     catalogue: pickers.Catalogue
     carried: Carried
 
+    def __post_init__(self) -> None:
+        """A template may have lost pages since they were answered."""
+        kept = self.carried.pages.items()
+        self.carried.pages = {index: answers for index, answers in kept if index < len(self.pages)}
+
     def first(self) -> Shown:
         return self.show(0)
 
@@ -55,6 +61,8 @@ class Steps:
         if do in ("refresh", "add", "remove"):
             return Shown(reading)
         if do in ("back", "goto"):
+            if too_long := self._too_long(reading):
+                return Shown(reading, too_long)
             self._keep(reading)
             target = index - 1 if do == "back" else _number(what, index)
             return self.show(min(target, self._furthest()))
@@ -113,7 +121,16 @@ class Steps:
         found = checking.problems_of(
             reading.schema, {**self._others(reading.page.index), **reading.values}, self.catalogue
         )
-        return {**found, **reading.problems}
+        return {**found, **reading.problems, **self._too_long(reading)}
+
+    def _too_long(self, reading: Reading) -> checking.Problems:
+        """More than can be carried: told at the longest answer, before anything is lost."""
+        sizes = {name: len(json.dumps(value)) for name, value in reading.values.items()}
+        over = len(json.dumps(self._others(reading.page.index))) + sum(sizes.values()) - LONGEST_ANSWERS
+        if over <= 0 or not sizes:
+            return {}
+        words = f"Too long by {over:,}. All answers together may have {LONGEST_ANSWERS:,} characters."
+        return {(max(sizes, key=sizes.__getitem__),): words}
 
     def _furthest(self) -> int:
         """The first page that nobody has answered."""
@@ -139,7 +156,9 @@ class Steps:
 
     def _keep(self, reading: Reading) -> None:
         unread = [
-            (path, text, reading.problems.get(path, "")) for path, text in reading.typed.items() if text
+            (path, text[:LONGEST_UNREAD], reading.problems.get(path, ""))
+            for path, text in reading.typed.items()
+            if text
         ]
         self.carried.pages[reading.page.index] = PageAnswers(reading.values, reading.choices, unread)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,16 +20,31 @@ from scaffolder.forms.schema import Path, Schema
 PATTERN_SECONDS = (
     0.25  # templates bring their own patterns, people their own text; together they may never end
 )
+ALL_SECONDS = 3.0  # of all patterns of one request: a template may bring thousands
+_ends_at: ContextVar[float] = ContextVar("patterns_end_at", default=float("inf"))
 
 
 class PatternUnusable(ValueError):
     """A pattern that cannot be read, or that took too long on this text."""
 
 
+@contextmanager
+def patience() -> Iterator[None]:
+    """All patterns within take `ALL_SECONDS` at most; those that come later are unusable."""
+    token = _ends_at.set(min(_ends_at.get(), time.monotonic() + ALL_SECONDS))
+    try:
+        yield
+    finally:
+        _ends_at.reset(token)
+
+
 def matches(pattern: str, text: str) -> bool:
     """As JavaScript's `RegExp.test`. Raises `PatternUnusable`."""
+    seconds = min(PATTERN_SECONDS, _ends_at.get() - time.monotonic())
+    if seconds <= 0:
+        raise PatternUnusable(pattern)
     try:
-        return _compiled(pattern).search(text, timeout=PATTERN_SECONDS) is not None
+        return _compiled(pattern).search(text, timeout=seconds) is not None
     except (regex.error, TimeoutError) as problem:
         raise PatternUnusable(pattern) from problem
 

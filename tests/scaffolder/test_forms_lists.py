@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.scaffolder.form_tools import answer, controls, drawn, page_with, post, steps_of
 
 CHAPTERS = {
@@ -132,3 +134,14 @@ def test_a_nested_object() -> None:
 def test_a_nested_object_that_nobody_filled_in_is_left_out() -> None:
     schema = {"type": "object", "required": ["cpu"], "properties": {"cpu": {"type": "integer"}}}
     assert answer(page_with(limits=schema), limits__cpu="") == ({}, {})
+
+
+@pytest.mark.parametrize("do", ["next", "add:v/a", "refresh"])
+def test_a_row_with_an_endless_number_is_no_row(do: str) -> None:
+    page = page_with(a={"type": "array", "items": {"type": "string"}})
+    query = post(do)
+    query["v/a"] = ""
+    query["v/a/" + "9" * 5_000] = "x"
+    query["v/a/0"] = "y"
+    shown = steps_of(page).take(query)
+    assert shown.reading is None or shown.reading.values["a"][0] == "y"

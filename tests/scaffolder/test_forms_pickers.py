@@ -215,3 +215,26 @@ def test_azure_has_an_organisation_and_a_project() -> None:
     page = page_with(["r"], r={**REPO, "ui:options": {"allowedHosts": ["dev.azure.com"]}})
     typed = {"r__host": "dev.azure.com", "r__organization": "acme", "r__project": "Shop One", "r__repo": "x"}
     assert answer(page, **typed) == ({"r": "dev.azure.com?organization=acme&project=Shop+One&repo=x"}, {})
+
+
+@HOSTS
+@pytest.mark.parametrize(
+    ("owner", "repo", "words"),
+    [
+        ("halfmoon", "Payout Reports", "Try payout-reports."),
+        ("half moon", "x", "Owner: “half moon” cannot be part of an address."),
+        ("halfmoon", ".git", "cannot be part of an address"),
+        ("halfmoon", "x.lock", "cannot be part of an address"),
+    ],
+)
+def test_a_name_that_cannot_be_published_is_told_before_anybody_is_asked(
+    owner: str, repo: str, words: str
+) -> None:
+    problems = answer(page_with(["r"], r=REPO), r__host="git.localhost", r__owner=owner, r__repo=repo)[1]
+    assert words in problems["r"]
+
+
+@HOSTS
+def test_names_for_other_hosts_are_theirs_to_judge() -> None:
+    typed = {"r__host": "dev.azure.com", "r__organization": "acme", "r__project": "my team", "r__repo": "x"}
+    assert answer(page_with(r={**REPO, "ui:options": {"allowedHosts": ["dev.azure.com"]}}), **typed)[1] == {}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from scaffolder.forms import review, secret_answers
 from scaffolder.forms.carrying import LONGEST, AnswersLost, Carried, PageAnswers, pack, unpack
 from scaffolder.forms.schema import FormUnreadable, pages_of
+from scaffolder.forms.steps import Steps
 from tests.scaffolder.form_tools import drawn, page_with, post, steps_of
 
 ONE = page_with(["name"], name={"type": "string", "title": "Name"})
@@ -130,7 +133,7 @@ def test_answers_to_a_template_that_changed_are_kept_and_said_to_be_stale() -> N
 
 
 def test_answers_without_end_are_refused() -> None:
-    noise = " ".join(str(number * 7919) for number in range(60_000))
+    noise = " ".join(str(number * 7919) for number in range(400_000))
     with pytest.raises(AnswersLost, match="too long"):
         pack(Carried({0: PageAnswers({"a": noise})}), person=1, template="t", digest="d")
 
@@ -189,3 +192,36 @@ def test_the_review_says_answers_in_words() -> None:
         "Masked": "***",
         "Empty": "Not answered",
     }
+
+
+@pytest.mark.parametrize("do", ["next", "back", "goto:0"])
+def test_an_answer_that_is_too_long_is_told_at_the_field_and_nothing_is_lost(do: str) -> None:
+    area = {"type": "string", "ui:widget": "textarea"}
+    steps = steps_of(page_with(first={"type": "string"}), page_with(short={"type": "string"}, long=area))
+    steps.take(post("next", 0, first="kept"))
+    shown = steps.take(post(do, 1, short="a", long="x" * 200_100))
+    assert shown.reading is not None
+    assert shown.reading.values["long"] == "x" * 200_100
+    assert "Too long by" in shown.problems[("long",)]
+    assert steps.values() == {"first": "kept"}
+
+
+def test_the_longest_answers_that_are_taken_can_be_carried() -> None:
+    noise = "".join(
+        random.Random(1).choices("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01", k=199_000)
+    )
+    steps = steps_of(page_with(long={"type": "string", "ui:widget": "textarea"}))
+    assert steps.take(post("next", 0, long=noise)).reading is None
+    packed = pack(steps.carried, person=1, template="template:default/x", digest="d")
+    assert unpack(packed, person=1, template="template:default/x", digest="d").pages[0].values == {
+        "long": noise
+    }
+
+
+def test_answers_of_pages_that_the_template_has_no_more_are_dropped() -> None:
+    steps = steps_of(page_with(first={"type": "string"}), page_with(gone={"type": "string"}))
+    steps.take(post("next", 0, first="a"))
+    steps.take(post("next", 1, gone="b"))
+    fewer = Steps(steps.pages[:1], steps.catalogue, steps.carried)
+    assert fewer.values() == {"first": "a"}
+    assert fewer.review().reading is None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
 import pytest
 
+from scaffolder.forms import validator
+from scaffolder.forms.schema import FormUnreadable, pages_of
 from tests.scaffolder.form_tools import answer, controls, page_with
 
 NAME = {
@@ -252,3 +256,58 @@ def test_free_data_is_json() -> None:
 
 def test_a_nul_character_never_becomes_a_value() -> None:
     assert answer(page_with(a={"type": "string"}), a="a\x00b")[0] == {"a": "ab"}
+
+
+@pytest.mark.parametrize("word", ["readOnly", "ui:readonly", "ui:disabled"])
+def test_what_is_read_only_is_shown_and_stays_the_default(word: str) -> None:
+    page = page_with(["region"], region={"type": "string", "default": "eu-1", word: True})
+    field = controls(page)["region"]
+    assert (field.kind, field.text) == ("fixed", "eu-1")
+    assert answer(page, region="us-1") == ({"region": "eu-1"}, {})
+
+
+@pytest.mark.parametrize("value", [1, 2.5, True, None])
+def test_a_disabled_option_of_any_type_is_refused(value: Any) -> None:
+    page = page_with(a={"enum": [7, value], "ui:enumDisabled": [value]})
+    _, problems = answer(page, a=json.dumps(value))
+    assert "is not offered at the moment" in problems["a"]
+
+
+@pytest.mark.parametrize("text", ['{"a": "\\ud800"}', '{"\\udfff": 1}', '{"a": "x\\u0000y"}'])
+def test_data_that_cannot_be_stored_is_refused_at_the_field_and_stays_there(text: str) -> None:
+    page = page_with(data={"type": "object"})
+    values, problems = answer(page, data=text)
+    assert values == {}
+    assert "This is not JSON" in problems["data"]
+
+
+def test_patterns_of_one_request_end_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validator, "ALL_SECONDS", 0.5)
+    slow = {f"f{number}": {"type": "string", "pattern": f"^(a|a){{1,99}}b{number}$"} for number in range(40)}
+    started = time.monotonic()
+    with validator.patience():
+        _, problems = answer(page_with(None, **slow), **dict.fromkeys(slow, "a" * 60))
+    assert time.monotonic() - started < 4
+    assert len(problems) == 40
+
+
+def test_a_list_of_options_brought_again_and_again_is_refused() -> None:
+    document = {
+        "spec": {
+            "parameters": {
+                "definitions": {"many": {"enum": list(range(5_000))}},
+                "properties": {f"f{number}": {"$ref": "#/definitions/many"} for number in range(2_000)},
+            }
+        }
+    }
+    started = time.monotonic()
+    with pytest.raises(FormUnreadable, match="Split the template"):
+        pages_of(document)
+    assert time.monotonic() - started < 2
+
+
+def test_a_few_long_lists_of_options_are_taken() -> None:
+    several = {
+        f"f{number}": {"type": "string", "enum": [f"o{n}" for n in range(400)]} for number in range(20)
+    }
+    assert len(controls(page_with(None, **several))) == 20

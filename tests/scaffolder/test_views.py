@@ -12,7 +12,9 @@ from django.test import Client
 from django.urls import reverse
 
 from catalog.models import Entity
+from control.errors import InvalidParameters
 from control.models import Intent, State, User
+from scaffolder import runs
 from scaffolder.models import Run
 from tests import factories
 from tests.scaffolder import room
@@ -281,3 +283,31 @@ def test_the_list_of_templates_costs_the_same_for_many(
     with CaptureQueriesContext(connection) as many:
         client.get("/create/")
     assert len(many) <= len(few)
+
+
+def test_a_run_that_cannot_be_started_after_all_is_said_and_nothing_is_lost(
+    client: Client, hello: Entity, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: Any, **named: Any) -> None:
+        raise InvalidParameters({"template": "The template changed just now. Look again."})
+
+    page = review(client)
+    monkeypatch.setattr(runs, "start", refuse)
+    answer = submit(client, page)
+    assert answer.status_code == 422
+    words = answer.content.decode()
+    assert "The template changed just now. Look again." in words
+    assert "payout-reports" in words
+    assert carried(words)
+
+
+def test_a_zero_byte_in_a_reason_is_no_defect(client: Client, hello: Entity, at_once: None) -> None:
+    assert submit(client, review(client), reason="a\x00b").status_code == 302
+    assert Intent.objects.get().reason == "ab"
+
+
+def test_what_the_template_fixes_cannot_be_changed_by_another_way(maya: User, at_once: None) -> None:
+    region = {"type": "string", "default": "eu-1", "ui:readonly": True}
+    entity = room.template(spec={**room.HELLO, "parameters": {"properties": {"region": region}}})
+    with pytest.raises(InvalidParameters, match="fixed by the template"):
+        runs.start(entity, {"region": "us-1"}, by=maya)
