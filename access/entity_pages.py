@@ -126,11 +126,21 @@ def choices(user: User, text: str) -> dict[str, Any]:
         entities = entities.filter(name__icontains=text.strip())
     shown: list[Entity] = []
     for entity in entities.order_by("name").only(*_SHOWN_COLUMNS)[:CANDIDATES_READ]:
-        if found and takes_requests(found, Subject(entity.ref, entity.label, terms=frozenset(entity.terms))):
+        if found and takes_requests(found, Subject(entity.ref, entity.label, terms=entity.terms)):
             shown.append(entity)
         if len(shown) == FOUND_SHOWN:
             break
     return {"text": text, "rows": [(entity, request_url(entity.ref)) for entity in shown]}
 
 
-_SHOWN_COLUMNS = ("ref", "kind", "namespace", "name", "title", "type", "description", "terms")
+_SHOWN_COLUMNS = (
+    "ref",
+    "kind",
+    "namespace",
+    "name",
+    "title",
+    "type",
+    "lifecycle",
+    "description",
+    "term_keys",
+)

@@ -77,7 +77,7 @@ def _subject_of(entity: Entity, found: PolicySet) -> Subject:
     scopes = [binding.scope for binding in found.bindings] + [denial.scope for denial in found.denials]
     if any("relations." in str(scope.entities) for scope in scopes if scope.entities):
         return subjects.resolve(entity.ref)
-    return Subject(entity.ref, entity.label, terms=frozenset(entity.terms))
+    return Subject(entity.ref, entity.label, terms=entity.terms)
 
 
 def _person(user: User, entity: Entity, permission: str) -> _Person | None:

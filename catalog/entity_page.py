@@ -57,7 +57,7 @@ class TabLink:
 
 def find_entity(kind: str, namespace: str, name: str, *, user: User) -> Entity:
     """The entity with its location, if `user` may see it; raises Http404."""
-    visible = Entity.objects.visible_to(user).defer("terms", "search").select_related("location")
+    visible = Entity.objects.visible_to(user).defer("term_keys", "search").select_related("location")
     entity = visible.filter(ref=f"{kind}:{namespace}/{name}".lower()).first()
     if entity is None:
         raise Http404(f"The catalogue has no {kind}:{namespace}/{name}.")

@@ -12,14 +12,12 @@ from typing import Any
 
 from catalog.refs import DEFAULT_NAMESPACE
 from catalog.relations import Stated, stated_relations
+from catalog.terms import keys_of, terms_of
 from catalog.words import name_words, words
-from catalog.yaml12 import as_key
 
-# Longer values can be asked for by existence only, as in Backstage; what an index entry holds is limited too.
-LONGEST_TERM_PART = 200
-MOST_TERMS = 1_000
 _as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 MOST_WORDS = 2_000  # of one weight: a search vector holds a megabyte
+_WEIGHTS = ("1A", "2B", "")  # position and weight: how often a word stands in one part does not matter
 TITLE_LENGTH, COLUMN_LENGTH = 500, 200
 
 
@@ -38,10 +36,8 @@ class EntityRow:
     tags: list[str]
     document: str  # JSON
     digest: str
-    terms: list[str]
-    words_a: str  # what it is called
-    words_b: str  # tags, type, owner
-    words_c: str  # description
+    term_keys: list[int]
+    search: str  # a tsvector as PostgreSQL writes it
     source_path: str
     source_line: int
     source_text: str
@@ -81,12 +77,12 @@ def entity_row(
         tags=tags,
         document=content,
         digest=hashlib.sha256(content.encode()).hexdigest(),
-        terms=terms_of(document, namespace),
-        words_a=" ".join([*name_words(name), *words(title[:TITLE_LENGTH])]),
-        words_b=" ".join(
-            words(" ".join([kind, type, owner_ref, _text(profile.get("email")), *tags]))[:MOST_WORDS]
+        term_keys=keys_of(terms_of(document)),
+        search=search_vector(
+            [*name_words(name), *words(title[:TITLE_LENGTH])],
+            words(" ".join([kind, type, owner_ref, _text(profile.get("email")), *tags])),
+            words(description),
         ),
-        words_c=" ".join(words(description)[:MOST_WORDS]),
         source_path=path,
         source_line=line,
         source_text=text,
@@ -100,29 +96,16 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def terms_of(document: dict[str, Any], namespace: str) -> list[str]:
-    """Lower-cased `path` and `path=value` of every value, as Backstage's filters know them; relations are not here."""
-    found = {"metadata.namespace", f"metadata.namespace={namespace}"}
-    _add_terms(document, "", found)
-    return sorted(found)
+def search_vector(*parts: list[str]) -> str:
+    """Words of the name, then of tags, type and owner, then of the description, as `'word':1A,2B 'plain' …`.
 
-
-def _add_terms(value: Any, path: str, found: set[str]) -> None:
-    if len(path) > LONGEST_TERM_PART or len(found) >= MOST_TERMS:
-        return
-    if isinstance(value, str):
-        found.add(path)
-        if len(value) <= LONGEST_TERM_PART:
-            found.add(f"{path}={value.lower()}")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _add_terms(item, f"{path}.{key.lower()}" if path else key.lower(), found)
-    elif isinstance(value, list):
-        for item in value:
-            _add_terms(item, path, found)
-            if isinstance(item, str):  # `metadata.tags.java` can be asked for like `metadata.tags=java`
-                _add_terms(True, f"{path}.{item.lower()}", found)
-    else:
-        found.add(path)
-        if value is not None:
-            found.add(f"{path}={as_key(value)}")
+    Those of the description have no place, which ranks them lowest. Words hold neither quotes nor backslashes
+    (`words.py`), so nothing is to be escaped.
+    """
+    found: dict[str, list[str]] = {}
+    for weight, part in zip(_WEIGHTS, parts, strict=True):
+        for word in dict.fromkeys(part[:MOST_WORDS]):
+            weights = found.setdefault(word, [])
+            if weight:
+                weights.append(weight)
+    return " ".join(f"'{word}'{':' if weights else ''}{','.join(weights)}" for word, weights in found.items())

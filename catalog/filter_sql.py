@@ -1,4 +1,4 @@
-"""The filter language answered by the database: real columns first, the terms array for what is left."""
+"""The filter language answered by the database: real columns first, the keys of terms for what is left."""
 
 from __future__ import annotations
 
@@ -6,16 +6,10 @@ from django.db.models import Q
 
 from catalog.models import Relation
 from catalog.relations import INVERSE
+from catalog.terms import COLUMNS, key_of
 from control.filters import Condition, Filter
 
-# Lower-cased columns that repeat what terms say, each with the B-tree that serves it.
-_COLUMNS = {
-    "kind": "kind",
-    "metadata.namespace": "namespace",
-    "spec.type": "type",
-    "spec.lifecycle": "lifecycle",
-    "relations.ownedby": "owner_ref",
-}
+_COLUMNS = {**COLUMNS, "relations.ownedby": "owner_ref"}
 _RELATION_TYPES = {name.lower(): name for name in INVERSE}
 _RELATIONS = "relations."
 
@@ -37,10 +31,10 @@ def _all_of(conditions: tuple[Condition, ...]) -> Q:
         elif condition.key.startswith(_RELATIONS):
             result &= _relation(condition)
         elif len(condition.values) > 1:
-            result &= Q(terms__overlap=[f"{condition.key}={value}" for value in condition.values])
+            result &= Q(term_keys__overlap=[key_of(f"{condition.key}={value}") for value in condition.values])
         else:
             needed.append(f"{condition.key}={condition.values[0]}" if condition.values else condition.key)
-    return result & Q(terms__contains=needed) if needed else result
+    return result & Q(term_keys__contains=[key_of(term) for term in needed]) if needed else result
 
 
 def _column(name: str, values: tuple[str, ...]) -> Q:

@@ -8,6 +8,7 @@ once per direction, so that both ends are read with one index. Reading files is 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
@@ -19,11 +20,15 @@ from django.db import models
 from django.db.models import CheckConstraint, Q, UniqueConstraint
 from django.urls import reverse
 
+from catalog.ids import new_id
+from catalog.packed_text import PackedTextField
+from catalog.terms import COLUMNS, Terms
+
 if TYPE_CHECKING:
     from control.models import User
 
 
-HEAVY = ("document", "terms", "search", "source_text")  # columns of an entity that can be megabytes
+HEAVY = ("document", "term_keys", "search", "source_text")  # columns of an entity that can be megabytes
 
 
 class LocationQuerySet(models.QuerySet["Location"]):
@@ -116,7 +121,7 @@ class EntityQuerySet(models.QuerySet["Entity"]):
 class Entity(models.Model):
     """One catalogue entity: `document` is the descriptor, placeholders resolved; columns repeat what lists need."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     ref = models.CharField(max_length=255)  # lower-case kind:namespace/name
     kind = models.CharField(max_length=63)  # lower case; `document` keeps the spelling
     namespace = models.CharField(max_length=63)  # lower case
@@ -130,12 +135,12 @@ class Entity(models.Model):
     tags = ArrayField(models.CharField(max_length=63), default=list)
     document = models.JSONField()
     digest = models.CharField(max_length=64)  # SHA-256 of what is kept of the document
-    terms = ArrayField(models.TextField(), default=list)  # lower-cased `path` and `path=value`, for filters
+    term_keys = ArrayField(models.BigIntegerField(), default=list)  # what filters ask for: `terms.py`
     search = SearchVectorField(null=True)
     location = models.ForeignKey(Location, on_delete=models.CASCADE, related_name="entities")
     source_path = models.CharField(max_length=2000, blank=True)  # file inside the location
     source_line = models.PositiveIntegerField(default=1)
-    source_text = models.TextField(blank=True)  # the YAML of this document
+    source_text = PackedTextField(default="")  # the YAML of this document
     parent = models.ForeignKey(
         "self", null=True, on_delete=models.SET_NULL
     )  # the Location entity that pointed here
@@ -154,7 +159,7 @@ class Entity(models.Model):
             models.Index(fields=["system_ref", "kind", "name"], name="entity_system_kind_name"),
             models.Index(fields=["name"], name="entity_name"),  # the list, whole
             models.Index(fields=["-changed_at"], name="entity_changed"),  # recent changes on the home page
-            GinIndex(fields=["terms"], name="entity_terms"),
+            GinIndex(fields=["term_keys"], name="entity_term_keys"),
             GinIndex(fields=["search"], name="entity_search"),
             GinIndex(fields=["name"], name="entity_name_trigram", opclasses=["gin_trgm_ops"]),
         ]
@@ -165,6 +170,16 @@ class Entity(models.Model):
     @property
     def label(self) -> str:
         return self.title or self.name
+
+    @property
+    def terms(self) -> Terms:
+        """What filters are matched against in memory; relations are not among it."""
+        return Terms(self.term_keys, further=self._column_terms())
+
+    def _column_terms(self) -> Iterator[str]:
+        for path, column in COLUMNS.items():
+            if value := getattr(self, column):
+                yield from (path, f"{path}={value}")
 
     def get_absolute_url(self) -> str:
         return reverse("catalog:entity", args=[self.kind, self.namespace, self.name])
@@ -177,7 +192,8 @@ class Relation(models.Model):
     says it: the document of `source` (`is_stated`), or that of the target, the other way round (`is_stated_by_target`).
     """
 
-    # The unique constraint begins with it, so it needs no index of its own.
+    # A row is its three parts and nothing else; the key begins with the source, which needs no index of its own.
+    pk = models.CompositePrimaryKey("source", "type", "target_ref")
     source = models.ForeignKey(Entity, on_delete=models.CASCADE, related_name="relations", db_index=False)
     type = models.CharField(max_length=63)
     target_ref = models.CharField(max_length=255)
@@ -185,7 +201,6 @@ class Relation(models.Model):
     is_stated_by_target = models.BooleanField(default=False)
 
     class Meta:
-        constraints = [UniqueConstraint(fields=["source", "type", "target_ref"], name="relation_once")]
         indexes = [models.Index(fields=["target_ref", "type"], name="relation_target")]
 
 

@@ -15,7 +15,7 @@ _INVERSE = ", ".join(f"('{here}', '{there}')" for here, there in INVERSE.items()
 _EDGES = """
 CREATE TEMPORARY TABLE edge_stage ON COMMIT DROP AS
 SELECT e.id AS source_id, e.ref AS source_ref, edge ->> 0 AS type, edge ->> 1 AS target_ref
-FROM entity_stage s JOIN catalog_entity e ON e.ref = s.ref, jsonb_array_elements(s.relations::jsonb) edge
+FROM entity_stage s JOIN catalog_entity e ON e.ref = s.ref, jsonb_array_elements(s.relations) edge
 WHERE s.state IN ('new', 'changed')
 """
 _TAKE_BACK_HERE = """
@@ -37,33 +37,39 @@ DELETE FROM catalog_relation r USING entity_stage s
 WHERE s.state = 'changed' AND NOT r.is_stated AND NOT r.is_stated_by_target
     AND (r.source_id = s.entity_id OR r.target_ref = s.ref)
 """
-_SAY_HERE = """
+# Sorted, so that the rows of one entity lie together and the key's index is filled from one end.
+_SAY = f"""
 INSERT INTO catalog_relation (source_id, type, target_ref, is_stated, is_stated_by_target)
-SELECT source_id, type, target_ref, true, false FROM edge_stage
-ON CONFLICT (source_id, type, target_ref) DO UPDATE SET is_stated = true WHERE NOT catalog_relation.is_stated
-"""
-_SAY_THERE = f"""
-INSERT INTO catalog_relation (source_id, type, target_ref, is_stated, is_stated_by_target)
-SELECT target.id, inverse.there, said.source_ref, false, true
+SELECT source_id, type, target_ref, bool_or(here), bool_or(NOT here)
 FROM (
-    SELECT source_ref, type, target_ref FROM edge_stage
-    UNION
-    SELECT e.ref, r.type, r.target_ref
-    FROM entity_stage s JOIN catalog_relation r ON r.target_ref = s.ref AND r.is_stated
-        JOIN catalog_entity e ON e.id = r.source_id
-    WHERE s.state = 'new'
-) said
-JOIN catalog_entity target ON target.ref = said.target_ref
-JOIN (VALUES {_INVERSE}) AS inverse (here, there) ON inverse.here = said.type
-ON CONFLICT (source_id, type, target_ref) DO UPDATE SET is_stated_by_target = true
-    WHERE NOT catalog_relation.is_stated_by_target
+    SELECT source_id, type, target_ref, true AS here FROM edge_stage
+    UNION ALL
+    SELECT target.id, inverse.there, said.source_ref, false
+    FROM (
+        SELECT source_ref, type, target_ref FROM edge_stage
+        UNION ALL
+        SELECT e.ref, r.type, r.target_ref
+        FROM entity_stage s JOIN catalog_relation r ON r.target_ref = s.ref AND r.is_stated
+            JOIN catalog_entity e ON e.id = r.source_id
+        WHERE s.state = 'new'
+    ) said
+    JOIN catalog_entity target ON target.ref = said.target_ref
+    JOIN (VALUES {_INVERSE}) AS inverse (here, there) ON inverse.here = said.type
+) every
+GROUP BY source_id, type, target_ref
+ORDER BY source_id, type, target_ref
+ON CONFLICT (source_id, type, target_ref) DO UPDATE SET
+    is_stated = catalog_relation.is_stated OR excluded.is_stated,
+    is_stated_by_target = catalog_relation.is_stated_by_target OR excluded.is_stated_by_target
+WHERE excluded.is_stated AND NOT catalog_relation.is_stated
+    OR excluded.is_stated_by_target AND NOT catalog_relation.is_stated_by_target
 """
 
 
 def write_staged(cursor: Any) -> None:
     """Bring the relations of every new and changed row of the stage up to date, at both ends."""
     cursor.execute("DROP TABLE IF EXISTS edge_stage")
-    for statement in (_EDGES, _TAKE_BACK_HERE, _TAKE_BACK_THERE, _DROP_UNSAID, _SAY_HERE, _SAY_THERE):
+    for statement in (_EDGES, _TAKE_BACK_HERE, _TAKE_BACK_THERE, _DROP_UNSAID, _SAY):
         cursor.execute(statement)
 
 

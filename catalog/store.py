@@ -19,32 +19,37 @@ from django.db import connection
 
 from catalog import relation_store
 from catalog.entity_rows import EntityRow
+from catalog.ids import new_id
 from catalog.models import Location
+from catalog.packed_text import pack
 
 _CATALOGUE_LOCK = 7_340_004  # any number, the same in every process
-_SEPARATOR = (
-    "\x1e"  # between list items on their way in; a term that holds one is cut there, and nobody is hurt
-)
-_COLUMNS = (
-    *(
-        "ref",
-        "kind",
-        "namespace",
-        "name",
-        "title",
-        "description",
-        "type",
-        "lifecycle",
-        "owner_ref",
-        "system_ref",
+_SEPARATOR = "\x1e"  # between tags on their way in; no tag holds it
+# Typed as they will be stored, so that the server understands a row while the next one is still being read.
+_TYPES = {
+    **dict.fromkeys(
+        ("ref", "kind", "namespace", "name", "title", "description", "type", "lifecycle"), "text"
     ),
-    *("tags", "document", "digest", "terms", "words_a", "words_b", "words_c"),
-    *("source_path", "source_line", "source_text", "parent_ref", "relations"),
-)
-_plain = attrgetter(*_COLUMNS)
+    "owner_ref": "text",
+    "system_ref": "text",
+    "tags": "text",
+    "document": "jsonb",
+    "digest": "text",
+    "term_keys": "bigint[]",
+    "search": "tsvector",
+    "source_path": "text",
+    "source_line": "integer",
+    "source_text": "bytea",
+    "parent_ref": "text",
+    "relations": "jsonb",
+    "new_id": "uuid",
+}
+_COLUMNS = tuple(_TYPES)
+_plain = attrgetter(*_COLUMNS[:-1])
+_TAGS, _KEYS, _SOURCE, _RELATIONS = map(_COLUMNS.index, ("tags", "term_keys", "source_text", "relations"))
 _CREATE = f"""
 CREATE TEMPORARY TABLE IF NOT EXISTS entity_stage (
-    {", ".join(f"{column} text" for column in _COLUMNS)}, state text, entity_id uuid
+    {", ".join(f"{column} {type}" for column, type in _TYPES.items())}, state text, entity_id uuid
 )
 """
 # What each row means for the catalogue: new, changed, moved (same words, another place), same, or somebody else's.
@@ -53,25 +58,23 @@ UPDATE entity_stage s SET entity_id = e.id, state = CASE
     WHEN e.location_id <> %(location)s THEN 'foreign'
     WHEN e.digest <> s.digest THEN 'changed'
     WHEN (e.source_path, e.source_line, e.source_text, e.orphaned_at)
-        IS DISTINCT FROM (s.source_path, s.source_line::int, s.source_text, NULL::timestamptz) THEN 'moved'
+        IS DISTINCT FROM (s.source_path, s.source_line, s.source_text, NULL::timestamptz) THEN 'moved'
     ELSE 'same' END
 FROM catalog_entity e WHERE e.ref = s.ref
 """
 _WRITTEN = (
     *("title", "description", "type", "lifecycle", "owner_ref", "system_ref"),
-    *("tags", "document", "digest", "terms", "search"),
+    *("tags", "document", "digest", "term_keys", "search"),
     *("name", "source_path", "source_line", "source_text", "parent_id", "orphaned_at"),
 )
 _UPSERT = f"""
 INSERT INTO catalog_entity (
     id, ref, kind, namespace, location_id, first_seen_at, changed_at, {", ".join(_WRITTEN)}
 )
-SELECT COALESCE(s.entity_id, gen_random_uuid()), s.ref, s.kind, s.namespace, %(location)s, %(at)s, %(at)s,
+SELECT COALESCE(s.entity_id, s.new_id), s.ref, s.kind, s.namespace, %(location)s, %(at)s, %(at)s,
     s.title, s.description, s.type, s.lifecycle, s.owner_ref, s.system_ref,
-    string_to_array(s.tags, %(separator)s), s.document::jsonb, s.digest, string_to_array(s.terms, %(separator)s),
-    setweight(to_tsvector('simple', s.words_a), 'A') || setweight(to_tsvector('simple', s.words_b), 'B')
-        || setweight(to_tsvector('simple', s.words_c), 'C'),
-    s.name, s.source_path, s.source_line::int, s.source_text, parent.id, NULL
+    string_to_array(s.tags, %(separator)s), s.document, s.digest, s.term_keys, s.search,
+    s.name, s.source_path, s.source_line, s.source_text, parent.id, NULL
 FROM entity_stage s LEFT JOIN catalog_entity parent ON parent.ref = NULLIF(s.parent_ref, '')
 WHERE s.state IN ('new', 'changed', 'moved') AND (s.kind = 'location') = %(pointers)s
 ON CONFLICT (ref) DO UPDATE SET
@@ -144,17 +147,21 @@ class Stage:
         return written
 
 
-def _sent(row: EntityRow) -> tuple[str | int, ...]:
-    *columns, relations = _plain(row)
-    joined = (_SEPARATOR.join(value) if isinstance(value, list) else value for value in columns)
-    return (*joined, json.dumps(relations))
+def _sent(row: EntityRow) -> list[str | int | bytes | UUID]:
+    """In the order of the columns; lists and packed text as the text that COPY takes."""
+    values = list(_plain(row))
+    values[_TAGS] = _SEPARATOR.join(row.tags)
+    values[_KEYS] = f"{{{','.join(map(str, row.term_keys))}}}"
+    values[_SOURCE] = pack(row.source_text)
+    values[_RELATIONS] = json.dumps(row.relations)
+    return [*values, new_id()]
 
 
 def _written(cursor: Any) -> Written:
     cursor.execute("SELECT state, array_agg(ref ORDER BY ref) FROM entity_stage GROUP BY state")
     refs = dict(cursor.fetchall())
     cursor.execute(
-        "SELECT s.ref, s.source_path, s.source_line::int, l.type || ':' || l.target FROM entity_stage s"
+        "SELECT s.ref, s.source_path, s.source_line, l.type || ':' || l.target FROM entity_stage s"
         " JOIN catalog_entity e ON e.id = s.entity_id JOIN catalog_location l ON l.id = e.location_id"
         " WHERE s.state = 'foreign' ORDER BY s.ref"
     )

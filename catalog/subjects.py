@@ -12,7 +12,7 @@ def resolve(ref: str) -> Subject | None:
     """The entity `ref` as a subject; None when the catalogue does not know it."""
     entity = (
         Entity.objects.filter(ref=ref.lower())
-        .only("ref", "kind", "namespace", "name", "title", "owner_ref", "terms")
+        .only("ref", "kind", "namespace", "name", "title", "type", "lifecycle", "owner_ref", "term_keys")
         .first()
     )
     if entity is None:
@@ -23,7 +23,7 @@ def resolve(ref: str) -> Subject | None:
         ref=entity.ref,
         title=entity.label,
         owner_refs=(owner,) if owner else (),
-        terms=frozenset(entity.terms) | _relation_terms(relations),
+        terms=entity.terms | _relation_terms(relations),
         url=entity.get_absolute_url(),
     )
 

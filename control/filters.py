@@ -7,8 +7,7 @@ Keys and values compare without regard to case. This module parses and answers i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 
@@ -23,7 +22,7 @@ class Condition:
     key: str
     values: tuple[str, ...] = ()
 
-    def matches(self, terms: AbstractSet[str]) -> bool:
+    def matches(self, terms: Container[str]) -> bool:
         if not self.values:
             return self.key in terms
         return any(f"{self.key}={value}" in terms for value in self.values)
@@ -35,7 +34,7 @@ class Filter:
 
     alternatives: tuple[tuple[Condition, ...], ...] = ()
 
-    def matches(self, terms: AbstractSet[str]) -> bool:
+    def matches(self, terms: Container[str]) -> bool:
         if not self.alternatives:
             return True
         return any(all(condition.matches(terms) for condition in every) for every in self.alternatives)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 
@@ -13,7 +13,7 @@ class Subject:
     ref: str
     title: str
     owner_refs: tuple[str, ...] = ()
-    terms: frozenset[str] = frozenset()
+    terms: Container[str] = frozenset()
     exists: bool = True
     url: str = ""  # its page, where it has one
 

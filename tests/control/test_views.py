@@ -65,7 +65,9 @@ def test_approving_with_htmx_answers_the_inbox_as_it_stands(owner: Client, waiti
     assert waiting.state == State.APPROVED
 
 
-def test_approving_without_javascript_shows_what_was_answered_as_htmx_does(owner: Client, waiting: Intent) -> None:
+def test_approving_without_javascript_shows_what_was_answered_as_htmx_does(
+    owner: Client, waiting: Intent
+) -> None:
     url, fields = answer(waiting)
     response = owner.post(url, fields, follow=True)
     assert response.redirect_chain[-1][0] == reverse("control:inbox_item", args=[waiting.pk])
