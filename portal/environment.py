@@ -56,6 +56,28 @@ def mapping(name: str, default: dict[str, dict[str, str]]) -> dict[str, dict[str
     return found
 
 
+def records(name: str) -> list[dict[str, str]]:
+    """JSON, or the path of a file with it: a list of mappings of texts. No value is quoted: some are secrets."""
+    raw = os.environ.get(name, "").strip()
+    if not raw:
+        return []
+    try:
+        found = json.loads(raw if raw.startswith("[") else Path(raw).expanduser().read_text())
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name} is neither a JSON list nor a file that can be read: {error.strerror}."
+        ) from None
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is not JSON: {type(error).__name__}.") from None
+    if not isinstance(found, list) or not all(_is_record(item) for item in found):
+        raise ImproperlyConfigured(f'{name} must be a JSON list like [{{"type": "…", "host": "…"}}].')
+    return found
+
+
+def _is_record(item: object) -> bool:
+    return isinstance(item, dict) and all(isinstance(value, str) for value in item.values())
+
+
 def folder(name: str, default: Path) -> Path:
     raw = os.environ.get(name, "").strip()
     return Path(raw).expanduser().resolve() if raw else default
