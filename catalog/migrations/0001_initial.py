@@ -9,9 +9,6 @@ from django.conf import settings
 from django.contrib.postgres.operations import TrigramExtension, UnaccentExtension
 from django.db import migrations, models
 
-import catalog.ids
-import catalog.packed_text
-
 
 class Migration(migrations.Migration):
     initial = True
@@ -83,9 +80,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.UUIDField(
-                        default=catalog.ids.new_id, editable=False, primary_key=True, serialize=False
-                    ),
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
                 ),
                 ("ref", models.CharField(max_length=255)),
                 ("kind", models.CharField(max_length=63)),
@@ -106,15 +101,15 @@ class Migration(migrations.Migration):
                 ("document", models.JSONField()),
                 ("digest", models.CharField(max_length=64)),
                 (
-                    "term_keys",
+                    "terms",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.BigIntegerField(), default=list, size=None
+                        base_field=models.TextField(), default=list, size=None
                     ),
                 ),
                 ("search", django.contrib.postgres.search.SearchVectorField(null=True)),
                 ("source_path", models.CharField(blank=True, max_length=2000)),
                 ("source_line", models.PositiveIntegerField(default=1)),
-                ("source_text", catalog.packed_text.PackedTextField(default="")),
+                ("source_text", models.TextField(blank=True)),
                 ("orphaned_at", models.DateTimeField(null=True)),
                 ("first_seen_at", models.DateTimeField(auto_now_add=True)),
                 ("changed_at", models.DateTimeField()),
@@ -192,15 +187,9 @@ class Migration(migrations.Migration):
             name="Relation",
             fields=[
                 (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "source",
-                        "type",
-                        "target_ref",
-                        blank=True,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
                 ("type", models.CharField(max_length=63)),
@@ -283,7 +272,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="entity",
-            index=django.contrib.postgres.indexes.GinIndex(fields=["term_keys"], name="entity_term_keys"),
+            index=django.contrib.postgres.indexes.GinIndex(fields=["terms"], name="entity_terms"),
         ),
         migrations.AddIndex(
             model_name="entity",
@@ -316,13 +305,11 @@ class Migration(migrations.Migration):
             index=models.Index(fields=["target_ref", "type"], name="relation_target"),
         ),
         migrations.AddConstraint(
+            model_name="relation",
+            constraint=models.UniqueConstraint(fields=("source", "type", "target_ref"), name="relation_once"),
+        ),
+        migrations.AddConstraint(
             model_name="sourcefile",
             constraint=models.UniqueConstraint(fields=("location", "key"), name="source_file_once"),
-        ),
-        # Pages and the API send documents, and search ranks by vectors: these stay beside the row, and what is
-        # seldom looked at (keys, source text) moves out of it when it grows.
-        migrations.RunSQL(
-            "ALTER TABLE catalog_entity ALTER document SET STORAGE MAIN, ALTER search SET STORAGE MAIN",
-            migrations.RunSQL.noop,
         ),
     ]
