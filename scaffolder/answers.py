@@ -9,10 +9,12 @@ from typing import Any
 from control.errors import InvalidParameters
 from control.models import User
 from scaffolder.forms import checking, pickers, secret_answers
+from scaffolder.forms.carrying import LONGEST_ANSWERS
 from scaffolder.forms.schema import FormUnreadable, Schema, pages_of
 from scaffolder.forms.settle import settle
 
-MAX_CHARACTERS = 200_000  # of all answers as JSON
+MAX_DEPTH = 50  # of data in data
+MAX_ITEMS = 1_000  # of one list: some rules compare each item with each other
 
 
 def checked_values(document: Mapping[str, Any], values: Any, person: User) -> dict[str, Any]:
@@ -59,16 +61,35 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
         text = json.dumps(dict(values), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         raise InvalidParameters({"values": "The answers are not plain JSON data."}) from None
-    if len(text) > MAX_CHARACTERS:
+    if len(text) > LONGEST_ANSWERS:
         raise InvalidParameters(
-            {"values": f"The answers have more than {MAX_CHARACTERS:,} characters. Shorten them."}
-        )
-    if "\\u0000" in text:
-        raise InvalidParameters(
-            {"values": "The answers hold a zero byte, which cannot be stored. Take it out."}
+            {"values": f"The answers have more than {LONGEST_ANSWERS:,} characters. Shorten them."}
         )
     copied: dict[str, Any] = json.loads(text)
+    if problem := _unbearable(copied) or _unstorable(copied):
+        raise InvalidParameters({"values": problem})
     return copied
+
+
+def _unbearable(value: Any, depth: int = 0) -> str:
+    """Why this is too much, the first reason found."""
+    if depth > MAX_DEPTH:
+        return f"The answers are more than {MAX_DEPTH} levels deep. Make them flatter."
+    if isinstance(value, list) and len(value) > MAX_ITEMS:
+        return f"A list among the answers has more than {MAX_ITEMS:,} items. Shorten it."
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next((problem for one in below if (problem := _unbearable(one, depth + 1))), "")
+
+
+def _unstorable(values: Mapping[str, Any]) -> str:
+    text = json.dumps(values, ensure_ascii=False)
+    if "\\u0000" in text:
+        return "The answers hold a zero byte, which cannot be stored. Take it out."
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "The answers hold half a character, which cannot be stored. Take it out."
+    return ""
 
 
 def _refuse_secrets(schema: Schema, values: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from control.models import Approval, Intent, User
 from scaffolder import answers, document, planning, running, runs
 from scaffolder.errors import TemplateUnusable
 from scaffolder.forms.validator import patience
+from scaffolder.templating import TemplatingError
 
 
 class ScaffolderRun:
@@ -38,9 +39,11 @@ class ScaffolderRun:
     @patience()
     def plan(self, draft: Draft) -> Plan:
         template = _template(draft)
-        return planning.plan_of(
-            _blueprint(template), template.document, draft.parameters["values"], draft.actor
-        )
+        values = draft.parameters["values"]
+        try:
+            return planning.plan_of(_blueprint(template), template.document, values, draft.actor)
+        except TemplatingError as problem:
+            raise InvalidParameters({"values": str(problem)}) from None
 
     def narrow(self, intent: Intent, narrowed: Mapping[str, Any]) -> Mapping[str, Any]:
         raise InvalidParameters(

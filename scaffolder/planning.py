@@ -18,11 +18,12 @@ from scaffolder import actions
 from scaffolder.context import base_context
 from scaffolder.document import Blueprint, Step
 from scaffolder.errors import ActionFailed
-from scaffolder.templating import Renderer, TemplatingError, is_true
+from scaffolder.templating import Budget, Renderer, TemplatingError, is_true
 
 RUNS, SKIPPED, DEPENDS = "runs", "skipped", "depends"
 MAX_ANSWER = 120  # characters of an answer among the facts
 MAX_FACTS = 20
+MAX_STEPS = 300_000  # of rendering: people wait for a plan, and each look at it makes it again
 _NAMES = ("name", "component_id", "componentId", "componentName", "serviceName", "repoName", "title")
 _LATER = re.compile(r"\b(?:steps|secrets|each)\b")
 
@@ -45,8 +46,8 @@ class StepForecast:
 def plan_of(
     blueprint: Blueprint, document: Mapping[str, Any], values: Mapping[str, Any], person: User
 ) -> Plan:
-    """Deterministic: the same template, answers and person give the same plan."""
-    renderer = Renderer(base_context(values, person))
+    """Deterministic: the same template, answers and person give the same plan. Raises `TemplatingError`."""
+    renderer = Renderer(base_context(values, person), shared=Budget(steps=MAX_STEPS, seconds=30))
     forecasts = [_forecast(step, renderer) for step in blueprint.steps]
     changes = tuple(change for forecast in forecasts for change in forecast.changes)
     name = next((str(values[key]) for key in _NAMES if isinstance(values.get(key), str) and values[key]), "")

@@ -93,7 +93,7 @@ class _Skeleton:
         values = given.get("values") or {}
         return cls(
             given,
-            Renderer({"cookiecutter" if compat else "values": values}, syntax),
+            Renderer({"cookiecutter" if compat else "values": values}, syntax, all_seconds=MAX_SECONDS),
             work.workspace.folder(given.get("targetPath") or "."),
             without_render | without_templating,
             without_render,

@@ -10,6 +10,7 @@ seconds and characters.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,7 @@ from scaffolder.templating.parser import parse
 from scaffolder.templating.values import UNDEFINED, Undefined, from_python, to_python, truthy
 
 __all__ = [
+    "Budget",
     "LimitReached",
     "Renderer",
     "Syntax",
@@ -42,10 +44,12 @@ class Renderer:
     context: Mapping[str, Any]
     syntax: Syntax = PLAIN
     seconds: float = 10.0  # for one source
+    all_seconds: float = 60.0  # for all its sources, from the first one on
     shared: Budget | None = None  # what all sources together may cost, where that must be known beforehand
 
     def __post_init__(self) -> None:
         """Raises `TemplatingError` for data that is nested too deeply."""
+        self._spent = 0.0
         try:
             self._values = from_python(dict(self.context))
         except ScriptError as problem:
@@ -106,7 +110,10 @@ class Renderer:
         return evaluator.text(body) or UNDEFINED
 
     def _guarded(self, source: str, where: str, work: Callable[[n.Body], Any]) -> Any:
+        begun_at = time.monotonic()
         try:
+            if self._spent > self.all_seconds:
+                raise LimitReached(f"All of this takes longer than {self.all_seconds:g} s. Make it simpler.")
             return work(parse(source, self.syntax))
         except ScriptError as problem:
             raise TemplatingError(str(problem), where=where, line=1, excerpt=excerpt_of(source, 1)) from None
@@ -119,6 +126,8 @@ class Renderer:
             problem.where = where
             problem.excerpt = problem.excerpt or excerpt_of(source, problem.line)
             raise
+        finally:
+            self._spent += time.monotonic() - begun_at
 
 
 def _count(value: Any) -> int:

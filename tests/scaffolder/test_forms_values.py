@@ -300,10 +300,10 @@ def test_a_list_of_options_brought_again_and_again_is_refused() -> None:
             }
         }
     }
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(FormUnreadable, match="Split the template"):
         pages_of(document)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_few_long_lists_of_options_are_taken() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from catalog.models import Entity
+from control.errors import InvalidParameters
 from control.models import State, User
 from scaffolder.models import Run
 from tests.scaffolder import templates
@@ -262,3 +263,55 @@ def test_a_template_cannot_register_files_of_the_machine(maya: User, target: str
     )
     assert done.intent.state == State.FAILED
     assert "cannot be registered" in finish(done)
+
+
+# Answers, and the plan that people wait for
+
+
+def _nested(depth: int) -> Any:
+    data: Any = "x"
+    for _ in range(depth):
+        data = {"a": data}
+    return data
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"data": _nested(90)}, "more than 50 levels deep"),
+        ({"data": [{"a": number} for number in range(1_001)]}, "more than 1,000 items"),
+        ({"data": "\ud800"}, "half a character"),
+        ({"\udfff": 1}, "half a character"),
+        ({"data": "x\x00"}, "a zero byte"),
+    ],
+)
+def test_answers_that_break_something_later_are_refused_in_words(
+    maya: User, values: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InvalidParameters, match=words):
+        templates.start(template(document([log_step("x")])), values, by=maya)
+
+
+def test_answers_that_are_deep_but_bearable_run(maya: User) -> None:
+    done = run(template(document([log_step("${{ parameters.data }}")])), {"data": _nested(45)}, by=maya)
+    assert finish(done) == "succeeded"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {f"a{number}": "{% for i in range(90000) %}{% endfor %}" + str(number) for number in range(60)},
+        {f"a{number}": "${{ parameters.list | length }}" + str(number) for number in range(4_000)},
+    ],
+)
+def test_a_plan_is_made_soon_whatever_the_template_asks(maya: User, given: dict[str, str]) -> None:
+    steps = [{"action": "debug:log", "input": {"extra": given}} for _ in range(20)]
+    entity = template(document(steps))
+    started = time.process_time()
+    templates.start(entity, {"list": list(range(900))}, by=maya)
+    assert time.process_time() - started < 8
+
+
+def test_an_expression_that_is_wrong_only_for_these_answers_breaks_no_plan(maya: User) -> None:
+    step = log_step("x", **{"if": "${{ parameters.data | parseEntityRef }}"})
+    assert templates.start(template(document([step])), {"data": {}}, by=maya).intent.plan

@@ -251,13 +251,13 @@ def test_changing_a_list_in_one_rendering_does_not_reach_the_next() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["<a" * 400_000, "<!--" * 200_000, "<!-- <a> " * 80_000, "x" + " " * 400_000 + "x", "<" * 800_000 + ">"],
+    ["<a" * 100_000, "<!--" * 50_000, "<!-- <a> " * 20_000, "x" + " " * 200_000 + "x", "<" * 200_000 + ">"],
 )
 @pytest.mark.parametrize("call", ["striptags", "striptags(true)"])
 def test_taking_tags_out_is_linear(text: str, call: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     render("${{ text | " + call + " }}", {"text": text})
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(
@@ -299,3 +299,10 @@ def test_data_that_is_nested_too_deeply_is_refused_in_words() -> None:
         deep = [deep]
     with pytest.raises(TemplatingError, match="nested too deeply"):
         Renderer({"values": deep})
+
+
+def test_many_expressions_that_are_each_short_enough_end_together() -> None:
+    renderer = Renderer({}, all_seconds=0.05)
+    slow = "{% for i in range(20000) %}{% endfor %}"
+    with pytest.raises(LimitReached, match="All of this takes longer"):
+        renderer.data([slow + str(number) for number in range(200)])
