@@ -397,6 +397,8 @@ def _take_the_sweep() -> None:
 
 
 def _leave_the_sweep() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [SWEEP_LOCK])
     connection.close()
 
 

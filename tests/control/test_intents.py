@@ -87,6 +87,7 @@ def test_failed_work_is_not_run_again_when_the_rules_refuse_it_now(
     maya: User, at_once: object, rules: object
 ) -> None:
     intent = intents.submit(wish(maya))
+    Intent.objects.filter(pk=intent.pk).update(state=State.RUNNING)
     Intent.objects.filter(pk=intent.pk).update(state=State.FAILED, finished_at=clock.now())
     assert callable(rules)
     rules(
