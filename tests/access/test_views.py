@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -39,7 +40,8 @@ def client(maya: User, tomas: User, client_for: SignedIn) -> Client:
 
 def text(answer: object) -> str:
     content: bytes = answer.content  # type: ignore[attr-defined]  # of whichever response class
-    return " ".join(content.decode().replace("\u00a0", " ").replace("&nbsp;", " ").split())
+    words = re.sub(r"</?code[^>]*>", "", content.decode())
+    return " ".join(words.replace("\u00a0", " ").replace("&nbsp;", " ").split())
 
 
 # Asking
@@ -231,6 +233,31 @@ def test_going_back_after_an_end_never_leaves_the_portal(client: Client, maya: U
     grant = room.granted(maya, by=tomas)
     answer = client.post(f"/access/requests/{grant.intent_id}/end/", {"next": "//evil.example/"})
     assert answer["Location"] == f"/access/requests/{grant.intent_id}/"
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [("x" * 2_001, "The reason is too long."), ("\0", "Null characters are not allowed.")],
+)
+def test_a_reason_that_cannot_be_kept_ends_nothing_and_is_said(
+    client: Client, maya: User, tomas: User, reason: str, words: str
+) -> None:
+    grant = room.granted(maya, by=tomas)
+    answer = client.post(f"/access/requests/{grant.intent_id}/end/", {"reason": reason})
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
+    assert Grant.objects.live().exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["/access/check/?entity=%00", "/access/request/?entity=a%00b", "/palette/?q=%00"]
+)
+def test_an_address_with_a_zero_byte_is_refused_and_no_defect(client: Client, path: str) -> None:
+    assert client.get(path).status_code == 400
+
+
+def test_other_methods_than_looking_and_sending_are_refused(client: Client) -> None:
+    assert client.delete(f"/access/request/?entity={room.REF}").status_code == 405
 
 
 def test_words_that_people_typed_are_shown_as_words(client: Client, maya: User) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from control import approvals, intents
+from control import approvals, clock, intents
 from control.models import Approval, Approver, Decision, Intent, State, User
 from tests.control.spine import wish
 from tests.factories import user
@@ -187,3 +189,57 @@ def test_the_rules_page_shows_each_rule_with_its_place(owner: Client) -> None:
     page = owner.get(reverse("control:rules")).content.decode()
     assert "counting-by-owners" in page
     assert "rules.yaml, line" in page
+
+
+# What an answer must say
+
+
+def test_shorter_without_saying_how_much_approves_nothing(owner: Client, waiting: Intent) -> None:
+    url, fields = answer(waiting, answer="shorten", narrow="")
+    response = owner.post(url, fields)
+    assert response.status_code == 422
+    assert "Choose how much shorter, then approve." in response.content.decode()
+    waiting.refresh_from_db()
+    assert waiting.state == State.AWAITING_APPROVAL
+
+
+def test_a_comment_that_is_too_long_is_said_so(owner: Client, waiting: Intent) -> None:
+    url, fields = answer(waiting, verb="reject", comment="x" * 2_001)
+    assert "The comment is too long." in owner.post(url, fields).content.decode()
+
+
+def test_enter_in_the_comment_approves_nothing(owner: Client, waiting: Intent) -> None:
+    """Browsers press the first button of a form; one that cannot be pressed keeps the words from being a yes."""
+    page = owner.get(reverse("control:inbox")).content.decode()
+    form = page[page.index('class="decision-bar"') :]
+    assert form[form.index("<button") :].startswith('<button type="submit" disabled')
+
+
+# Who sees what
+
+
+def test_who_decided_still_sees_it_after_leaving_the_team(
+    owner: Client, waiting: Intent, tomas: User
+) -> None:
+    url, fields = answer(waiting)
+    owner.post(url, fields)
+    tomas.groups.clear()
+    assert owner.get(reverse("control:inbox_item", args=[waiting.pk])).status_code == 200
+
+
+def test_a_second_account_of_the_requester_is_not_shown_among_who_decides(
+    owner: Client, waiting: Intent, payments: Group
+) -> None:
+    user("m.okafor", "Maya Second", groups=[payments], email="MAYA.OKAFOR@example.org")
+    page = owner.get(reverse("control:inbox_item", args=[waiting.pk])).content.decode()
+    assert "Maya Second" not in page
+
+
+def test_the_inbox_tells_how_quickly_one_decided_today(owner: Client, waiting: Intent, ines: User) -> None:
+    Intent.objects.update(requested_at=clock.now() - timedelta(minutes=90))
+    url, fields = answer(waiting)
+    owner.post(url, fields)
+    assert (
+        "Decided today: 1. Median wait 1\u00a0h\u00a030\u00a0min."
+        in owner.get(reverse("control:inbox")).content.decode()
+    )
