@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from django.conf import settings
 
@@ -18,6 +18,7 @@ DEFAULT_FILE = "catalog-info.yaml"
 GIT_SCHEMES = frozenset({"https", "http", "ssh", "git", "file"})
 _SCP_STYLE = re.compile(r"(?P<user>[\w.-]+)@(?P<host>[\w.-]+):(?P<path>[^/\s-]\S*)")
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x20\x7f]")
+_TOKEN_NAMES = frozenset({"token", "access_token", "private_token", "job_token", "auth_token", "api_key"})
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -115,11 +116,23 @@ def _split(url: str) -> SplitResult:
         raise TargetRefused("The address holds a blank or a control character. Write %20 for a blank.")
     try:
         parts = urlsplit(url)
+        holds_token = _holds_token(parts)
         parts.port  # noqa: B018  raises for a port that is no number
-    except ValueError as error:
-        raise TargetRefused(f"“{url}” is not an address: {error}.") from error
-    if parts.password is not None:
+    except ValueError:  # its words repeat parts of the address, perhaps of a password
+        raise TargetRefused("This address cannot be read. Check its host and port.") from None
+    if holds_token:
         raise TargetRefused(
-            "Leave the password out of the address: it would be stored in clear. Use git's credential helper."
+            "Leave names, passwords and tokens out of the address: it is stored and shown in clear. Use git's "
+            "credential helper, or an SSH key."
         )
     return parts
+
+
+def _holds_token(parts: SplitResult) -> bool:
+    """Over http a name before the @ may be a token alone (https://ghp_…@github.com/…), as may a parameter."""
+    has_name = parts.scheme in {"http", "https"} and parts.username is not None
+    return (
+        has_name
+        or parts.password is not None
+        or any(name.lower() in _TOKEN_NAMES for name, _ in parse_qsl(parts.query))
+    )

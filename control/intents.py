@@ -84,8 +84,15 @@ def stored_digest_of(intent: Intent) -> str:
 
 
 def _digest(shown: Mapping[str, Any]) -> str:
-    text = json.dumps(shown, sort_keys=True, separators=(",", ":"), cls=DjangoJSONEncoder)
+    plain = json.loads(json.dumps(shown, cls=DjangoJSONEncoder), parse_float=_as_stored)
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _as_stored(number: str) -> float:
+    """PostgreSQL keeps 1e16 as 10000000000000000 and forgets the sign of -0.0."""
+    value = float(number)
+    return int(value) if value.is_integer() else value
 
 
 def submit(draft: Draft, *, key: UUID | None = None, decide_within: timedelta = DECIDE_WITHIN) -> Intent:

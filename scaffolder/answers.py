@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from control.errors import InvalidParameters
 from control.models import User
 from scaffolder.forms import checking, pickers, secret_answers
+from scaffolder.forms.kinds import is_secret
 from scaffolder.forms.carrying import LONGEST_ANSWERS
 from scaffolder.forms.schema import FormUnreadable, Schema, pages_of
 from scaffolder.forms.settle import settle
@@ -94,11 +95,19 @@ def _unstorable(values: Mapping[str, Any]) -> str:
 
 def _refuse_secrets(schema: Schema, values: Mapping[str, Any]) -> None:
     """A secret among the answers would be stored in clear."""
-    for question in secret_answers.questions(schema):
-        found: Any = values
-        for step in question.path:
-            found = found.get(step) if isinstance(found, Mapping) else None
-        if found not in (None, ""):
-            raise InvalidParameters(
-                {question.name: "This is a secret. Send it apart from the answers, as a secret."}
-            )
+    if found := set(_secrets_in(schema, values)):
+        words = "This is a secret. Send it apart from the answers, as a secret."
+        raise InvalidParameters(dict.fromkeys(sorted(found), words))
+
+
+def _secrets_in(schema: Schema, value: Any, name: str = "values") -> Iterator[str]:
+    """The names under which a secret was answered, also within rows."""
+    if is_secret(schema):
+        if value not in (None, ""):
+            yield name
+    elif isinstance(value, Mapping):
+        for key, part in schema.get("properties", {}).items():
+            yield from _secrets_in(part, value.get(key), key)
+    elif isinstance(value, list):
+        for part, one in zip(schema.get("prefixItems", []), value, strict=False):
+            yield from _secrets_in(part, one, name)

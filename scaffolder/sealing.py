@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus, unquote_plus
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
@@ -73,5 +73,8 @@ def _forms(secret: str) -> Iterable[str]:
     yield json.dumps(secret, ensure_ascii=False)[1:-1]
     yield quote(secret)
     yield quote(secret, safe="")
+    yield quote_plus(secret)
+    yield unquote_plus(secret)  # as a part of an address is read: + is a blank there
+    yield secret.lower()  # as hosts are written
     yield base64.b64encode(secret.encode()).decode().rstrip("=")
     yield base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")

@@ -82,7 +82,7 @@ def test_registering_twice_leads_to_the_same_location(reader: Client) -> None:
     [
         ("", "Paste the address"),
         ("payments", "This looks like no address"),
-        ("https://user:secret@git.example.org/a/b.git", "Leave the password out"),
+        ("https://user:secret@git.example.org/a/b.git", "Leave names, passwords and tokens out"),
         ("/etc/passwd", "outside the folders"),
         ("https://git.example.org/a b/c.yaml", "blank"),
     ],

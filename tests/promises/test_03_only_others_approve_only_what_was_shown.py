@@ -257,8 +257,12 @@ def test_a_run_that_is_not_what_was_approved_does_nothing(
     assert not run.log.filter(text__contains="payout").exists()
 
 
-def test_a_run_as_it_was_approved_runs(approve: Answer, maya: User, tomas: User, tmp_path: Path) -> None:
-    run = approved_run(approve, maya, tomas, tmp_path)
+@pytest.mark.parametrize("size", [3, 1e16, -0.0])
+def test_a_run_as_it_was_approved_runs(
+    approve: Answer, maya: User, tomas: User, tmp_path: Path, size: float
+) -> None:
+    """However PostgreSQL spells its numbers."""
+    run = approved_run(approve, maya, tomas, tmp_path, size)
     execution.run(run.pk)
     run.intent.refresh_from_db()
     assert run.intent.state == State.SUCCEEDED
@@ -268,9 +272,9 @@ def test_a_run_as_it_was_approved_runs(approve: Answer, maya: User, tomas: User,
 SAY_MORE = {"id": "say", "name": "Say", "action": "debug:log", "input": {"message": "payout and more"}}
 
 
-def approved_run(approve: Answer, maya: User, tomas: User, tmp_path: Path) -> Run:
+def approved_run(approve: Answer, maya: User, tomas: User, tmp_path: Path, size: float = 3) -> Run:
     scaffolder_room.publish(tmp_path, scaffolder_room.OWNERS)
     template: Entity = scaffolder_room.template()
-    intent = runs.start(template, {"name": "payout", "size": 3}, by=maya, reason="Payouts.")
+    intent = runs.start(template, {"name": "payout", "size": size}, by=maya, reason="Payouts.")
     assert approve(intent, by=tomas).status_code == 302
     return Run.objects.select_related("intent").get(pk=intent.pk)
