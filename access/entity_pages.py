@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -116,6 +116,16 @@ def _approved_by(user: User, grants: Iterable[Grant]) -> set[Any]:
 def _by_consequence(offers: list[Offer]) -> list[Offer]:
     """What can be asked for first; what is refused stays visible, with its reason."""
     return sorted(offers, key=lambda offer: offer.is_forbidden)
+
+
+def first_open_to_requests(entities: Sequence[Entity]) -> Entity | None:
+    """The first of them on which a rule offers something to anybody. Two queries."""
+    found = _rules()
+    if found is None or not entities:
+        return None
+    known = Entity.objects.filter(pk__in=[entity.pk for entity in entities]).only(*_SHOWN_COLUMNS)
+    able = {one.pk for one in known if takes_requests(found, Subject(one.ref, one.label, terms=one.terms))}
+    return next((entity for entity in entities if entity.pk in able), None)
 
 
 def choices(user: User, text: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def warnings_for(intent: Intent) -> list[tuple[str, str]]:
     """What an approver should look at first: sign and sentence."""
     found: list[tuple[str, str]] = []
     if is_production(intent.environment):
-        found.append(("warn", f"{intent.subject_title} in production."))
+        found.append(("warn", "This reaches production."))
     before = _earlier_grants(intent)
     if not before:
         found.append(("info", f"{intent.requested_by.label} has not held this before."))

@@ -61,6 +61,20 @@ class Offer:
             return "Allowed at once"
         return decided_by(self.verdict)
 
+    @property
+    def is_out_of_reach(self) -> bool:
+        """Refused, and not because it is held already."""
+        return self.is_forbidden and not self.verdict.standing and self.grant is None
+
+    @property
+    def second_line(self) -> str:
+        """What the role gives; for a role out of reach why it is."""
+        return self.verdict.message if self.is_out_of_reach else self.role.description
+
+    @property
+    def consequence(self) -> str:
+        return "Not for you" if self.is_out_of_reach else self.words
+
 
 def decided_by(verdict: Verdict) -> str:
     """“Owners decide”, “Owners and platform decide”, “Two of …”."""

@@ -161,11 +161,7 @@ def _live(grant: Grant, needs: list[Need], now: datetime) -> Status:
 
 def _ended(grant: Grant, needs: list[Need], now: datetime) -> Status:
     when = clock_words(grant.ends_at, now)
-    how = (
-        f"Ended early by {grant.revoked_by.label} at {when}."
-        if grant.revoked_by
-        else f"Ended by itself at {when}."
-    )
+    how = f"Early, by {grant.revoked_by.label} at {when}." if grant.revoked_by else f"By itself, at {when}."
     if open_needs := [need for need in needs if need.settled_at is None]:
         errors = " ".join(sorted({need.right.last_error for need in open_needs if need.right.last_error}))
         names = " and ".join(need.right.target for need in open_needs)

@@ -27,8 +27,8 @@ def overview(entity: Entity, groups: Sequence[RelationGroup]) -> dict[str, Any]:
     graph = draw(
         Neighbour(entity.ref, entity),
         f"This {kind_words(entity.kind).one.lower() if entity.kind != 'api' else 'API'}",
-        [Side(f"{around.left_title} {around.left_total:,}", around.left, around.left_total)],
-        [Side(f"{around.right_title} {around.right_total:,}", around.right, around.right_total)],
+        [Side(_counted(around.left_title, around.left_total), around.left, around.left_total)],
+        [Side(_counted(around.right_title, around.right_total), around.right, around.right_total)],
         edges=edges,
         below=around.below,
         more_url=_dependencies_url(entity),
@@ -47,11 +47,15 @@ def whole(entity: Entity) -> dict[str, Any]:
     graph = draw(
         Neighbour(entity.ref, entity),
         entity.label if len(entity.label) < 24 else kind_words(entity.kind).one,
-        left or [Side("Used by 0", [], 0)],
-        right or [Side("Depends on 0", [], 0)],
+        left or [Side(_counted("Used by", 0), [], 0)],
+        right or [Side(_counted("Depends on", 0), [], 0)],
         edges=edges,
     )
     return {"down": down, "up": up, "graph": graph}
+
+
+def _counted(title: str, count: int) -> str:
+    return f"{title} {count:,}" if count else f"{title} nothing"
 
 
 def _depth(found: Reach) -> int:
@@ -60,7 +64,7 @@ def _depth(found: Reach) -> int:
 
 def _side(found: Reach, distance: int, title: str) -> Side:
     neighbours = found.at(distance)
-    return Side(f"{title} {len(neighbours):,}", neighbours, len(neighbours))
+    return Side(_counted(title, len(neighbours)), neighbours, len(neighbours))
 
 
 def _dependencies_url(entity: Entity) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+from catalog.letters import fit, width_of
 from catalog.neighbours import Neighbour
 
 NODE_WIDTH, NODE_HEIGHT = 182, 40
@@ -22,8 +23,8 @@ _FOOT = 8
 _PER_COLUMN = 6
 _LANE_STEP, _LANES_WIDTH = 12, 70  # between the verticals of a gap, and how wide all of them may be
 _STAGGER = 9  # of the outer columns, so that lines of two lanes never run along the same height
-_NAME_LETTERS = 19  # what fits beside the icon at 13 px, 500
-_FACT_LETTERS = 21
+_ROOM = NODE_WIDTH - 38 - 4  # for words, right of the icon
+_NAME_SIZE, _SUBJECT_SIZE, _FACT_SIZE = 13, 15.5, 11.5  # the subject's letters are bold, so a little wider
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,17 @@ class Node:
     height: int = NODE_HEIGHT
     kind: str = "node"
     state: str = ""
-    full_name: str = ""
+    whole_name: str = ""
+    whole_fact: str = ""
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.whole_name}, {self.whole_fact}" if self.whole_fact else self.whole_name
+
+    @property
+    def is_long(self) -> bool:
+        """A subject whose name needs the smaller letters of the other nodes."""
+        return self.is_subject and width_of(self.whole_name, _SUBJECT_SIZE) > _ROOM
 
     @property
     def middle(self) -> int:
@@ -210,22 +221,24 @@ def _nodes(side: Side, top: int, more_url: str) -> list[Node]:
     nodes = [_node(neighbour, top + index * (NODE_HEIGHT + _GAP)) for index, neighbour in enumerate(shown)]
     if side.total > len(shown):
         y = top + len(shown) * (NODE_HEIGHT + _GAP)
-        nodes.append(Node("", f"{side.total - len(shown)} more", "", "ellipsis", more_url, y, kind="more"))
+        words = f"{side.total - len(shown)} more"
+        nodes.append(Node("", words, "", "ellipsis", more_url, y, kind="more", whole_name=words))
     return nodes
 
 
 def _node(neighbour: Neighbour, y: int, kind: str = "node") -> Node:
     return Node(
         ref=neighbour.ref,
-        name=_short(neighbour.name, _NAME_LETTERS if kind == "node" else _NAME_LETTERS - 2),
-        fact=_short(neighbour.words, _FACT_LETTERS),
+        name=fit(neighbour.name, _NAME_SIZE, _ROOM),
+        fact=fit(neighbour.words, _FACT_SIZE, _ROOM),
         icon=neighbour.icon,
         url=neighbour.url,
         y=y,
         height=SUBJECT_HEIGHT if kind == "subject" else NODE_HEIGHT,
         kind=kind,
         state=neighbour.state if kind == "node" else "",
-        full_name=f"{neighbour.name}, {neighbour.words}",
+        whole_name=neighbour.name,
+        whole_fact=neighbour.words,
     )
 
 
@@ -275,7 +288,3 @@ def _is_drawn(user: Node, used: Node, pairs: set[tuple[str, str]]) -> bool:
 
 def _percent(part: float) -> str:
     return f"{part * 100:g}%"
-
-
-def _short(text: str, letters: int) -> str:
-    return text if len(text) <= letters else text[: letters - 1].rstrip() + "…"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count
@@ -35,6 +35,16 @@ class Belongings:
     page: Page[Entity]
     rows: list[list_page.Row]
     query: str  # of the chosen kind, for links to other pages
+    whole_ref: str = ""  # what all of them are part of
+
+    @property
+    def shows_system(self) -> bool:
+        """Not on the page of a system, where it would say the same in every row."""
+        return any(row.entity.system_ref not in ("", self.whole_ref) for row in self.rows)
+
+    @property
+    def shows_lifecycle(self) -> bool:
+        return any(row.entity.lifecycle for row in self.rows)
 
 
 def owned(request: HttpRequest, owner: Entity, visible: EntityQuerySet) -> Belongings:
@@ -53,9 +63,8 @@ def contained(request: HttpRequest, whole: Entity, visible: EntityQuerySet) -> B
     """What says that it is part of a system or domain. Three queries."""
     field = {"system": "spec.system", "domain": "spec.domain"}.get(whole.kind, "spec")
     empty = f"Nothing belongs to {whole.label} yet. An entity joins it with {field}: {whole.name} in its descriptor."
-    return _belongings(
-        request, visible.filter(pk__in=parts_of(whole.ref).values("source_id")), "Contains", empty
-    )
+    parts = visible.filter(pk__in=parts_of(whole.ref).values("source_id"))
+    return replace(_belongings(request, parts, "Contains", empty), whole_ref=whole.ref)
 
 
 def came_from(request: HttpRequest, pointer: Entity, visible: EntityQuerySet) -> Belongings:

@@ -15,7 +15,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
+from access.entity_pages import first_open_to_requests
 from catalog.models import Entity
+from catalog.presentation import kind_words
 from catalog.search import search
 from control.web import person
 
@@ -67,13 +69,14 @@ def palette(request: HttpRequest) -> HttpResponse:
 
 def _entity(entity: Entity, text: str) -> Row:
     owner = entity.owner_ref.rpartition("/")[2]
-    aside = ", ".join(part for part in (entity.kind, owner) if part)
+    kind = kind_words(entity.kind).one
+    aside = ", ".join(part for part in (kind, owner) if part)
     return Row(entity.get_absolute_url(), "", marked(entity.label, text), aside, entity)
 
 
 def _actions(found: list[Entity], text: str) -> Iterator[Row]:
     """With the best hit that allows it, and from each template among the hits."""
-    target = next((entity for entity in found if entity.kind not in WITHOUT_ACCESS), None)
+    target = first_open_to_requests([entity for entity in found if entity.kind not in WITHOUT_ACCESS])
     if target:
         url = f"{reverse('access:request')}?{urlencode({'entity': target.ref})}"
         yield Row(url, "key-round", format_html("Request access to {}", marked(target.label, text)))

@@ -18,6 +18,10 @@ from scaffolder import actions
 from scaffolder.context import base_context
 from scaffolder.document import Blueprint, Step
 from scaffolder.errors import ActionFailed
+from scaffolder.forms import review
+from scaffolder.forms.kinds import kind_of, label_of
+from scaffolder.forms.schema import FormUnreadable, Schema, pages_of
+from scaffolder.forms.settle import settle
 from scaffolder.templating import Budget, Renderer, TemplatingError, is_true
 
 RUNS, SKIPPED, DEPENDS = "runs", "skipped", "depends"
@@ -55,7 +59,7 @@ def plan_of(
         title=f"{blueprint.title}: {name}"[:300] if name else blueprint.title[:300],
         summary=_summary(blueprint, forecasts, changes, person),
         changes=changes,
-        facts=_facts(blueprint, values),
+        facts=_facts(blueprint, document, values),
         data={
             "steps": [forecast.as_data() for forecast in forecasts],
             "template_digest": digest_of(document),
@@ -106,20 +110,35 @@ def _summary(
 ) -> str:
     running = sum(forecast.verdict != SKIPPED for forecast in forecasts)
     steps = "1 step" if running == 1 else f"{running} steps"
-    outside = "; ".join(f"{change.where}: {change.what}" for change in changes[:5])
-    made = (
-        f" It makes, outside of Portico's own folders: {outside}." if outside else " Nothing outside changes."
-    )
+    made = "" if changes else " Nothing outside changes."
     return f"Runs {steps} of “{blueprint.title}” for {person.label}.{made}"
 
 
-def _facts(blueprint: Blueprint, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    answers = [(str(name), _shown(value)) for name, value in values.items()]
+def _facts(
+    blueprint: Blueprint, document: Mapping[str, Any], values: Mapping[str, Any]
+) -> tuple[tuple[str, str], ...]:
+    """Every answer, also one that no page asks for, under the words of its question."""
+    asked = _questions(document, values)
+    answers = [_fact(str(name), value, asked.get(name, {})) for name, value in values.items()]
     more = len(answers) - MAX_FACTS
     rest = [("More answers", f"{more}")] if more > 0 else []
     return (("Template", blueprint.title), *answers[:MAX_FACTS], *rest)
 
 
-def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _questions(document: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Schema]:
+    try:
+        pages = pages_of(document)
+    except FormUnreadable:
+        return {}
+    settled = (settle(page.schema, values, {}).get("properties", {}) for page in pages)
+    return {name: part for parts in settled for name, part in parts.items()}
+
+
+def _fact(name: str, value: Any, question: Schema) -> tuple[str, str]:
+    is_repository = bool(question) and kind_of(question) == "repo"
+    words = review.repository_words(str(value)) if is_repository else review.words_of(value)
+    return label_of(question, (name,)), _short(words)
+
+
+def _short(text: str) -> str:
     return text if len(text) <= MAX_ANSWER else f"{text[:MAX_ANSWER]}…"

@@ -32,8 +32,14 @@ class Tick:
 
 
 @register.inclusion_tag("parts/_grant_window.html")
-def grant_window(starts: datetime, ends: datetime, now: datetime | None = None) -> dict[str, Any]:
-    """A window of time: measure above, used part solid, rest hatched, hours below. `now` outside is not marked."""
+def grant_window(
+    starts: datetime, ends: datetime, now: datetime | None = None, ended: datetime | None = None
+) -> dict[str, Any]:
+    """A window of time: measure above, used part solid, rest hatched, hours below. `now` outside is not marked.
+
+    `ended` is when it was over, instead of `now`; before its time it is marked, and what was not used stays hatched.
+    """
+    now = ended or now
     length = ends - starts
     margin = length * _MARGIN
     first, whole = starts - margin, length + 2 * margin
@@ -49,18 +55,20 @@ def grant_window(starts: datetime, ends: datetime, now: datetime | None = None) 
         "now_at": _percent((used_until - first) / whole) if inside else "",
         "narrow_now_at": _percent((used_until - starts) / length) if inside else "",
         "narrow_used": _percent((used_until - starts) / length),
-        "narrow_label_x": _label_x((used_until - starts) / length),
+        "narrow_label_x": _label_x((used_until - starts) / length, 43 if ended else 36),
         "ticks": _ticks(first, whole),
         "start_words": clock_words(starts, moment),
         "end_words": clock_words(ends, moment),
-        "now_words": clock_words(now, now) if now else "",
+        "now_words": f"{'ended' if ended else 'now'} {clock_words(now, now)}" if now else "",
+        "now_width": 88 if ended else 74,
+        "now_left": -44 if ended else -37,
         "length_words": format_duration(length),
     }
 
 
-def _label_x(place: float) -> int:
+def _label_x(place: float, half: int) -> int:
     """How far the label of now stands beside its line, in pixels, so that it never leaves a phone's page."""
-    return 36 if place < _NARROW_EDGE else -36 if place > 1 - _NARROW_EDGE else 0
+    return half if place < _NARROW_EDGE else -half if place > 1 - _NARROW_EDGE else 0
 
 
 def _ticks(first: datetime, whole: timedelta) -> list[Tick]:

@@ -5,12 +5,13 @@ Words for times and lengths are in `times.py`, measured drawings in `drawings.py
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
 import lucide
 from django import template
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
@@ -48,6 +49,10 @@ KIND_ICONS_BY_TYPE = {("component", "website"): "app-window", ("component", "lib
 UNKNOWN_KIND_ICON = "square-dashed"
 MARKS = ("ok", "warn", "bad", "info", "running", "unknown", "part", "dot")
 LEVELS = 5
+# In sentences: a place (`git:file:///srv/acme/payments.git#catalog-info.yaml`), a reference, a filter, a_role.
+_PLACE = re.compile(r"^(?:git|url|file|folder):(?:[a-z+]+://)?([^#?]+)[^ ]*$")
+_CODE = re.compile(r"^[a-z]+:[\w.-]+/[\w.-]+$|^[\w.]+=[^ ]+$|^[a-z0-9]+(?:_[a-z0-9]+)+$", re.IGNORECASE)
+_WORDS = re.compile(r"([ \u00a0]|[.,;:]?(?=[ \u00a0]|$))")
 _PORTICO = '<span class="person"><span class="avatar" aria-hidden="true">P</span> Portico</span>'
 
 
@@ -159,6 +164,21 @@ def person(user: Any) -> SafeString:
         return mark_safe(_PORTICO)  # noqa: S308 - a constant
     owner = format_html(' <span class="dim">for {}</span>', user.acts_for.label) if user.is_agent else ""
     return format_html('<span class="person">{} <span>{}{}</span></span>', avatar(user), user.label, owner)
+
+
+@register.filter
+def codes(sentence: str) -> SafeString:
+    """A sentence with its references, filters and role names in mono; a place in its last two parts, whole as title."""
+    return mark_safe("".join(map(_code, _WORDS.split(str(sentence)))))  # noqa: S308 - each word is escaped
+
+
+def _code(word: str) -> str:
+    if place := _PLACE.match(word):
+        parts = [part for part in place[1].rstrip("/").removesuffix(".git").split("/") if part]
+        return format_html('<code title="{}">{}</code>', word, "/".join(parts[-2:]) or word)
+    if _CODE.match(word):
+        return mark_safe(f"<code>{conditional_escape(word).replace(',', ',<wbr>')}</code>")  # noqa: S308 - escaped
+    return conditional_escape(word)
 
 
 @register.filter

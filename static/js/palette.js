@@ -47,7 +47,7 @@
       event.preventDefault();
       choose(event.key === "ArrowDown" ? 1 : -1);
     } else if (event.key === "Enter") {
-      const link = body.querySelector("[aria-selected=true] a");
+      const link = body.querySelector("[aria-selected=true]");
       if (!link) return; // the form leads to the search page
       event.preventDefault();
       link.click();

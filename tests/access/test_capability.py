@@ -120,7 +120,7 @@ def test_the_inbox_is_told_what_to_look_at_first(maya: User, tomas: User) -> Non
     intent = room.ask(maya, duration="4h")
     facts = AccessGrant().inbox_facts(intent, tomas)
     sentences = [words for _, words in facts["warnings"]]
-    assert sentences[:2] == ["payments in production.", "Maya Okafor has not held this before."]
+    assert sentences[:2] == ["This reaches production.", "Maya Okafor has not held this before."]
     assert facts["as_asked"] == "4\u00a0h"
     assert facts["history"] == "Asks for it for the first time."
     assert [label for label, _ in facts["narrow_choices"]] == ["2\u00a0h", "1\u00a0h", "30\u00a0min"]

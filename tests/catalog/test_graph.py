@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from catalog.graph import NODE_WIDTH, Graph, Side, draw
+from catalog.letters import width_of
 from catalog.models import Entity
 from catalog.neighbours import Neighbour
 
@@ -97,3 +98,10 @@ def test_long_names_are_cut_and_kept_whole_for_those_who_ask() -> None:
     drawn = draw(near("a" * 63), "This", [Side("", [], 0)], [Side("", [], 0)], edges=[])
     assert drawn.subject.name.endswith("…")
     assert "a" * 63 in drawn.subject.full_name
+
+
+@pytest.mark.parametrize("name", ["payments", "Payments database", "WWWWWWWWWWWWWWWWWWWWWWWW", "i" * 60])
+def test_names_end_inside_their_node_and_are_whole_in_the_list(name: str) -> None:
+    node = draw(near(name), "", [Side("", [near(name)], 1)], [], edges=[]).columns[0].nodes[0]
+    assert width_of(node.name, 13) <= NODE_WIDTH - 42
+    assert node.whole_name == name

@@ -194,6 +194,34 @@ def test_a_window_that_is_over_is_used_up() -> None:
     assert 'class="window-used" x="10.00%" y="40" width="80.00%"' in window(NOON + timedelta(hours=5))
 
 
+def test_a_window_that_ended_early_keeps_its_length_and_says_when() -> None:
+    noon = {"starts": NOON, "ends": NOON + timedelta(hours=4)}
+    html = render("{% grant_window starts ends ended=ended %}", ended=NOON + timedelta(hours=1), **noon)
+    assert "4\u00a0h, from" in html
+    assert "ended 13:00" in html
+
+
+@pytest.mark.parametrize(
+    ("sentence", "html"),
+    [
+        ("You are in group:default/support", "You are in <code>group:default/support</code>"),
+        ("It matches kind=a,spec.type=b.", "It matches <code>kind=a,<wbr>spec.type=b</code>."),
+        ("Left payments_logs_reader; gone", "Left <code>payments_logs_reader</code>; gone"),
+        ("4\u00a0h is within the limit of 4\u00a0h", "4\u00a0h is within the limit of 4\u00a0h"),
+        ("Rule production-logs: one of two", "Rule production-logs: one of two"),
+        ("Found <b> in a=<b>", "Found &lt;b&gt; in <code>a=&lt;b&gt;</code>"),
+    ],
+)
+def test_names_for_machines_are_mono_within_a_sentence(sentence: str, html: str) -> None:
+    assert render("{{ sentence|codes }}", sentence=sentence) == html
+
+
+def test_a_place_is_shown_in_its_last_two_parts_and_whole_as_its_title() -> None:
+    place = "git:file:///srv/git/acme/payments.git#catalog-info.yaml"
+    html = render("{{ sentence|codes }}", sentence=f"Found in {place}")
+    assert html == f'Found in <code title="{place}">acme/payments</code>'
+
+
 def test_the_hours_of_a_window_never_crowd() -> None:
     html = render("{% grant_window starts ends %}", starts=NOON, ends=NOON + timedelta(days=30))
     assert html.count('class="window-tick"') <= 8

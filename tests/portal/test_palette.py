@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.contrib.postgres.search import SearchVector
@@ -14,6 +15,7 @@ from catalog.models import Entity
 from control.models import User
 from portal.palette import marked
 from tests import factories
+from tests.access import room
 
 pytestmark = pytest.mark.django_db
 ClientFor = Callable[[User], Client]
@@ -31,8 +33,11 @@ def rows(client: Client, text: str) -> str:
     return answer.content.decode()
 
 
-def test_an_entity_is_found_and_access_to_it_can_be_asked_for(maya: User, client_for: ClientFor) -> None:
-    entity("component:default/payments", owner_ref="group:default/payments")
+def test_an_entity_is_found_and_access_to_it_can_be_asked_for(
+    maya: User, client_for: ClientFor, tmp_path: Path
+) -> None:
+    room.publish(tmp_path)
+    entity("component:default/payments", type="service", owner_ref="group:default/payments")
     page = rows(client_for(maya), "pay")
     assert 'href="/catalog/component/default/payments/"' in page
     assert "<mark>pay</mark>ments" in page
@@ -44,6 +49,11 @@ def test_a_template_is_offered_to_create_from_and_not_for_access(maya: User, cli
     page = rows(client_for(maya), "python")
     assert 'href="/create/default/python-service/"' in page
     assert "Request access" not in page
+
+
+def test_access_is_not_offered_where_no_rule_offers_any(maya: User, client_for: ClientFor) -> None:
+    entity("component:default/payments", type="service")
+    assert "Request access" not in rows(client_for(maya), "payments")
 
 
 def test_a_team_is_found_but_access_to_it_is_not_offered(maya: User, client_for: ClientFor) -> None:

@@ -156,7 +156,7 @@ def test_the_plan_says_what_changes_outside(maya: User) -> None:
         ("+", "Catalogue", "what this run publishes"),
     ]
     assert "Runs 3 steps of “A service” for Maya Okafor." in plan.summary
-    assert ("name", "payout") in plan.facts
+    assert ("Name", "payout") in plan.facts
 
 
 def test_the_plan_knows_which_steps_are_skipped_and_which_depend(maya: User) -> None:
