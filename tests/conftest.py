@@ -19,6 +19,7 @@ from django.test import Client
 
 from control.models import User
 from tests import factories
+from tests.browser import chromium, portal, sign_in  # noqa: F401  fixtures of whatever drives a browser
 from tests.worker import RealWorker
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -139,9 +140,9 @@ def root_admin(db: None) -> User:
 
 @pytest.fixture
 def client_for() -> Callable[[User], Client]:
-    def sign_in(user: User) -> Client:
+    def enter(user: User) -> Client:
         client = Client()
         client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
         return client
 
-    return sign_in
+    return enter

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.story.conftest import Portal
+from tests.browser import Portal
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.service, pytest.mark.xdist_group("portal")]

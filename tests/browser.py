@@ -1,4 +1,7 @@
-"""A whole Portico, started as the README says, and a browser in front of it. Shared by every story."""
+"""A whole Portico, started as the README says, and a browser in front of it: once for all tests of one run.
+
+`tests/conftest.py` takes the fixtures from here; a second conftest that did would start a second server.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,17 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 180
 CHROMIUM_FLAGS = [
     "--disable-background-networking",
@@ -83,6 +89,10 @@ def _ready(portal: Portal) -> bool:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
+    from playwright.sync_api import (
+        sync_playwright,
+    )  # takes a quarter of a second, which most runs need not pay
+
     path = shutil.which("chromium")
     assert path, "chromium is missing: apt-get install chromium"
     flags = [*CHROMIUM_FLAGS, "--no-sandbox"] if os.geteuid() == 0 else CHROMIUM_FLAGS
