@@ -36,6 +36,7 @@ PROGRESS_SECONDS = 0.5  # between two progress lines
 # Without a sign of life for so long, a location is offered to another reader; the lock decides whether it gets it.
 SIGN_OF_LIFE = timedelta(seconds=60)
 DUE_AT_ONCE = 500
+MANY = 2_000  # entities written at once, from which the database's own upkeep is not waited for
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,10 @@ def ingest(location_id: UUID) -> Outcome | None:
         started = timezone.now()
         signs = _SignsOfLife(location)
         try:
-            return _read_and_write(location, signs, started)
+            outcome = _read_and_write(location, signs, started)
+            if outcome.added + outcome.changed + outcome.removed >= MANY:
+                store.settle()
+            return outcome
         except Unreadable as error:
             return _failed(location, str(error), started)
         except Exception:  # the edge of the work: it must be seen at the location, not only in a log

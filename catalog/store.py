@@ -168,6 +168,19 @@ def _written(cursor: Any) -> Written:
     return Written(refs.get("new", []), refs.get("changed", []), [], cursor.fetchall())
 
 
+def settle() -> None:
+    """After a large write, outside of its transaction: tell the planner what there is, and file waiting index entries.
+
+    Autovacuum would do both, minutes later; until then plans are guesses, and every search reads what waits.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE catalog_entity, catalog_relation")
+        cursor.execute(
+            "SELECT gin_clean_pending_list(c.oid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+            " JOIN pg_am a ON a.oid = c.relam WHERE i.indrelid = 'catalog_entity'::regclass AND a.amname = 'gin'"
+        )
+
+
 def remove_all_but(location: Location, refs: Collection[str]) -> list[str]:
     """Take away what `location` does not describe any more. Returns what went."""
     with connection.cursor() as cursor:

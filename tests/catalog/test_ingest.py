@@ -304,3 +304,14 @@ def test_removing_a_location_takes_its_entities_and_records_them(place: Place, r
     event = AuditEvent.objects.get(action="location.removed")
     assert event.before["entities"] == ["component:default/a"]
     shutil.rmtree(place.folder)
+
+
+def test_after_a_large_read_the_planner_knows_what_there_is(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "MANY", 3)
+    place.write("a.yaml", "---\n".join(component(f"service-{i}") for i in range(3)))
+    place.read()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE oid = 'catalog_entity'::regclass")
+        assert cursor.fetchone()[0] == 3
