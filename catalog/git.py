@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -243,7 +244,9 @@ def _for_remote(url: str) -> tuple[list[str], dict[str, str]]:
         return [*allowed, f"http.curloptResolve={host}:{port}:{shown}", "http.proxy="], {}
     if scheme == "ssh":
         ssh = "ssh -o BatchMode=yes -o ConnectTimeout=10 -o ProxyCommand=none -o ForwardAgent=no"
-        return allowed, {"GIT_SSH_COMMAND": f"{ssh} -o HostName={address} -o HostKeyAlias={host}"}
+        # A shell reads this: what a resolver takes for a name is no protection.
+        pinned = f"-o HostName={shlex.quote(address)} -o HostKeyAlias={shlex.quote(host)}"
+        return allowed, {"GIT_SSH_COMMAND": f"{ssh} {pinned}"}
     return [*allowed, f"url.git://{shown}:{port}/.insteadOf=git://{parts.netloc}/"], {}
 
 

@@ -17,6 +17,7 @@ DEFAULT_FILE = "catalog-info.yaml"
 # `ext::` and every other helper of git that runs programs stays out because it is not named here.
 GIT_SCHEMES = frozenset({"https", "http", "ssh", "git", "file"})
 _SCP_STYLE = re.compile(r"(?P<user>[\w.-]+)@(?P<host>[\w.-]+):(?P<path>[^/\s-]\S*)")
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?\.?|[0-9A-Fa-f:.]+")
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x20\x7f]")
 _TOKEN_NAMES = frozenset({"token", "access_token", "private_token", "job_token", "auth_token", "api_key"})
 _GLOB = re.compile(r"[*?\[]")
@@ -104,11 +105,16 @@ def checked_git_url(url: str) -> str:
     if parts.scheme == "file":
         if parts.netloc not in {"", "localhost"} or root_of(Path(parts.path)) is None:
             raise TargetRefused(f"{url} is outside the folders that may be read (PORTICO_FILE_ROOTS).")
-    elif not parts.hostname or parts.hostname.startswith("-"):
+    elif not is_host(parts.hostname or ""):
         raise TargetRefused(
             f"“{url}” names no host. Write it like https://git.example.com/team/repository.git."
         )
     return url
+
+
+def is_host(name: str) -> bool:
+    """A host name or address and nothing else: what resolvers take for a name may hold what a shell or git reads."""
+    return _HOST.fullmatch(name) is not None
 
 
 def _split(url: str) -> SplitResult:

@@ -33,8 +33,6 @@ PUSH_SECONDS = 300
 _POLL_SECONDS = 0.2
 _MAX_SAID = 400  # characters of git's words that an error repeats
 _BRANCH = re.compile(r"(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)))[A-Za-z0-9_][A-Za-z0-9._/+-]{0,199}(?<![./])")
-# The host goes into a command that a shell reads (GIT_SSH_COMMAND); what a resolver takes for a name is no protection.
-_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?\.?|[0-9A-Fa-f:.]+")
 _DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22}
 _SAFE = (
     *("core.hooksPath=/dev/null", "core.fsmonitor=false", "core.askPass=", "core.autocrlf=false"),
@@ -94,8 +92,6 @@ def checked_remote(url: str, *, is_made_here: bool = False, is_configured: bool 
     except TargetRefused as refusal:
         raise ActionFailed(f"The repository cannot be written to. {refusal}") from None
     remote = Remote(url, is_made_here)
-    if remote.scheme != "file" and not _HOST.fullmatch(remote.parts.hostname or ""):
-        raise ActionFailed(f"{remote.parts.hostname!r} in {url} is not the name of a host.")
     if remote.scheme not in ("https", "ssh", "file") and not is_configured:
         raise ActionFailed(f"{url} is not written to over {remote.scheme}. Use https:// or ssh://.")
     return remote
