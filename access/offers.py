@@ -107,8 +107,10 @@ def _offer(role: Role, environment: str, verdict: Verdict, grant: Grant | None, 
 
 
 def _held(user: User, subject: Subject) -> dict[tuple[str, str], Grant]:
-    live = Grant.objects.live().filter(user=user, entity_ref=subject.ref).order_by("expires_at")
-    return {(grant.role, grant.environment): grant for grant in live}
+    """The longest of each, however often it was asked for."""
+    live = Grant.objects.live().filter(user=user, entity_ref=subject.ref)
+    longest = live.order_by("role", "environment", "-expires_at").distinct("role", "environment")
+    return {(grant.role, grant.environment): grant for grant in longest}
 
 
 def offered_roles(found: PolicySet, subject: Subject) -> list[Role]:

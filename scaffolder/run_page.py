@@ -91,7 +91,7 @@ def find_run(run_id: UUID, user: User) -> Run:
 def newest_lines(run: Run) -> Lines:
     """Two queries."""
     rows = list(reversed(run.log.order_by("-id")[:LOG_SHOWN]))
-    hidden = run.log.count() - len(rows) if len(rows) == LOG_SHOWN else 0
+    hidden = max(run.log.count() - len(rows), 0)
     return _numbered(rows, hidden, hidden)
 
 
@@ -118,7 +118,7 @@ def steps_context(run: Run) -> dict[str, Any]:
     steps = [
         _as_it_ended(step, run.intent) for step in run.steps.defer("output").order_by("index")[:STEPS_SHOWN]
     ]
-    total = len(steps) if len(steps) < STEPS_SHOWN else run.steps.count()
+    total = run.steps.count()
     ended = [step for step in steps if step.state in (RunStep.State.SUCCEEDED, RunStep.State.SKIPPED)]
     failed = next((step for step in steps if step.state == RunStep.State.FAILED), None)
     return {

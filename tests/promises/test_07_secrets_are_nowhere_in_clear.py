@@ -182,8 +182,7 @@ def test_a_secret_that_waits_and_works_is_nowhere_in_clear(
     assert finish(run) == "succeeded"
     assert "Bearer ***" in log_of(run), "the step had it, or this test shows nothing"
     assert_nowhere(caplog, *pages_about(run, client_for, maya, tomas, root_admin))
-    run.refresh_from_db()
-    assert run.sealed_secrets is None
+    assert Run.objects.get().sealed_secrets is None
     left = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
     assert not [path for path in left if b"hunter2" in path.read_bytes()]
 
