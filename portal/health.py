@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -18,6 +19,7 @@ from portal import queue
 from portal.models import Heartbeat
 
 SILENCE = timedelta(seconds=30)  # three signs of life missed
+_migrated = threading.Event()
 
 
 @never_cache
@@ -62,8 +64,12 @@ def _database() -> bool:
 
 
 def _migrations() -> bool:
-    executor = MigrationExecutor(connection)
-    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    """Asked until they are all there; a running process never has more of them, and anybody may ask this often."""
+    if not _migrated.is_set():
+        executor = MigrationExecutor(connection)
+        if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            _migrated.set()
+    return _migrated.is_set()
 
 
 def _queue() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from portal import heartbeat
 from portal.models import Heartbeat
+from portal.welcome import SIGN_INS, welcome
 
 pytestmark = pytest.mark.django_db
 
@@ -53,3 +55,12 @@ def test_neither_is_kept_by_caches(client: Client) -> None:
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_nothing_is_to_be_sent_there(client: Client, path: str) -> None:
     assert client.post(path).status_code == 405
+
+
+@pytest.mark.parametrize(("host", "is_warned"), [("127.0.0.1", False), ("::1", False), ("0.0.0.0", True)])
+def test_who_opens_the_demo_to_the_network_is_told_that_everybody_knows_its_password(
+    tmp_path: Path, host: str, is_warned: bool
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / SIGN_INS).write_text("Sign in with the password portico-demo")
+    assert ("PORTICO_DEMO=0" in welcome(tmp_path, host, 8000)) is is_warned
