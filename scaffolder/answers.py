@@ -9,8 +9,8 @@ from typing import Any
 from control.errors import InvalidParameters
 from control.models import User
 from scaffolder.forms import checking, pickers, secret_answers
-from scaffolder.forms.kinds import is_secret
 from scaffolder.forms.carrying import LONGEST_ANSWERS
+from scaffolder.forms.kinds import is_secret
 from scaffolder.forms.schema import FormUnreadable, Schema, pages_of
 from scaffolder.forms.settle import settle
 
