@@ -13,6 +13,7 @@ from access.connectors import connector_for
 from access.errors import ConnectorError
 from access.models import Grant, OutsideRight
 from access.reconcile import reconcile
+from catalog.models import Entity
 from control import policy
 from control.capability import Ask, Change, Draft, Plan
 from control.decide import decide
@@ -34,7 +35,8 @@ class AccessGrant:
     def validate(self, draft: Draft) -> Mapping[str, Any]:
         """Parameters are role, entity, environment and duration; entity and environment repeat the draft's own."""
         role, problems = _role_named(draft), dict[str, str]()
-        if not draft.subject.exists:
+        visible = Entity.objects.visible_to(draft.actor).filter(ref=draft.subject.ref)
+        if not draft.subject.exists or not visible.exists():
             problems["entity"] = f"The catalogue has no {draft.subject.ref}. Choose one that it has."
         if role is None:
             problems["role"] = "Choose one of the roles that are offered here."

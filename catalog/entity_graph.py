@@ -12,15 +12,16 @@ from catalog.models import Entity
 from catalog.neighbours import Neighbour, RelationGroup, surroundings
 from catalog.presentation import kind_words
 from catalog.reach import DOWN, UP, Reach, reach
+from control.models import User
 
 COLUMNS_EACH_WAY = 2
 USED_BY = ("Used by", "Used by those")
 DEPENDS_ON = ("Depends on", "Those depend on")
 
 
-def overview(entity: Entity, groups: Sequence[RelationGroup]) -> dict[str, Any]:
+def overview(entity: Entity, groups: Sequence[RelationGroup], *, user: User) -> dict[str, Any]:
     """`around` and `graph`; the graph is None for an entity that stands alone."""
-    around = surroundings(entity, groups)
+    around = surroundings(entity, groups, user=user)
     if not around:
         return {"around": around, "graph": None}
     edges = [(n.ref, entity.ref) for n in around.left] + [(entity.ref, n.ref) for n in around.right]
@@ -36,9 +37,9 @@ def overview(entity: Entity, groups: Sequence[RelationGroup]) -> dict[str, Any]:
     return {"around": around, "graph": graph}
 
 
-def whole(entity: Entity) -> dict[str, Any]:
+def whole(entity: Entity, *, user: User) -> dict[str, Any]:
     """`down` and `up`, everything within reach, and a graph of the first two steps each way."""
-    down, up = reach(entity, DOWN), reach(entity, UP)
+    down, up = reach(entity, DOWN, user=user), reach(entity, UP, user=user)
     if not (down.neighbours or up.neighbours):
         return {"down": down, "up": up, "graph": None}
     edges = down.edges + [(far, near) for near, far in up.edges]

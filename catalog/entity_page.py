@@ -23,6 +23,7 @@ from catalog.location_page import is_owed
 from catalog.models import Entity, Location, Problem
 from catalog.neighbours import entities_by_ref, people_in
 from catalog.presentation import count_words, icon_of, kind_words, place_words
+from catalog.visibility import NOT_SHOWN, covered
 from control.models import User
 from control.web import person
 
@@ -61,7 +62,7 @@ def find_entity(kind: str, namespace: str, name: str, *, user: User) -> Entity:
     entity = visible.filter(ref=f"{kind}:{namespace}/{name}".lower()).first()
     if entity is None:
         raise Http404(f"The catalogue has no {kind}:{namespace}/{name}.")
-    return entity
+    return covered([entity], user)[0]
 
 
 def entity_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -89,7 +90,7 @@ def _missing(request: HttpRequest, kind: str, namespace: str, name: str) -> Http
         .light()
         .order_by("-likeness", "name")[:SUGGESTIONS]
     )
-    suggestions = [(entity, icon_of(entity.kind, entity.type)) for entity in near]
+    suggestions = [(entity, icon_of(entity.kind, entity.type)) for entity in covered(near, person(request))]
     context = {"ref": f"{kind}:{namespace}/{name}".lower(), "name": name, "suggestions": suggestions}
     return render(request, "catalog/entity_missing.html", context, status=404)
 
@@ -98,13 +99,14 @@ def shell(request: HttpRequest, entity: Entity, *, tab: str) -> dict[str, Any]:
     """The context of `catalog/entity_base.html`. A constant number of queries."""
     words = kind_words(entity.kind, entity.document)
     named = entities_by_ref([entity.owner_ref, entity.system_ref])
-    problems = problems_of(entity)
+    user = person(request)
+    problems = problems_of(entity, user)
     return {
         "entity": entity,
         "kind": words,
         "icon": icon_of(entity.kind, entity.type),
         "system": named.get(entity.system_ref),
-        "facts": list(_facts(entity, named)),
+        "facts": list(_facts(entity, named, user)),
         "tabs": list(_tabs(request, entity)),
         "tab": tab,
         "actions": extensions.actions(request, entity),
@@ -115,11 +117,9 @@ def shell(request: HttpRequest, entity: Entity, *, tab: str) -> dict[str, Any]:
     }
 
 
-def problems_of(entity: Entity) -> list[Problem]:
-    mine = Q(entity=entity) | Q(entity_ref=entity.ref)
-    return list(
-        Problem.objects.filter(mine).select_related("location").order_by("severity", "id")[:PROBLEMS_SHOWN]
-    )
+def problems_of(entity: Entity, user: User) -> list[Problem]:
+    mine = Problem.objects.visible_to(user).filter(Q(entity=entity) | Q(entity_ref=entity.ref))
+    return list(mine.select_related("location").order_by("severity", "id")[:PROBLEMS_SHOWN])
 
 
 def refresh_state(location: Location) -> str:
@@ -129,9 +129,9 @@ def refresh_state(location: Location) -> str:
     return "asked" if is_owed(location) else ""
 
 
-def _facts(entity: Entity, named: dict[str, Entity]) -> Iterator[Fact]:
+def _facts(entity: Entity, named: dict[str, Entity], user: User) -> Iterator[Fact]:
     if entity.kind not in OWNERS and entity.kind != "location":
-        yield _owner_fact(entity, named.get(entity.owner_ref))
+        yield _owner_fact(entity, named.get(entity.owner_ref), user)
     if entity.lifecycle:
         yield Fact(
             "Lifecycle", entity.lifecycle, state="warn" if entity.lifecycle.lower() == "deprecated" else ""
@@ -144,16 +144,19 @@ def _facts(entity: Entity, named: dict[str, Entity]) -> Iterator[Fact]:
     yield _source_fact(entity)
 
 
-def _owner_fact(entity: Entity, owner: Entity | None) -> Fact:
+def _owner_fact(entity: Entity, owner: Entity | None, user: User) -> Fact:
     if not entity.owner_ref:
         return Fact("Owner", "No owner", state="bad")
     fact = _named_fact("Owner", entity.owner_ref, owner, entity)
     if owner is None or owner.kind != "group":
         return fact
-    return Fact(fact.label, fact.value, fact.url, aside=count_words(people_in(owner.ref), "person", "people"))
+    people = count_words(people_in(owner.ref, user=user), "person", "people")
+    return Fact(fact.label, fact.value, fact.url, aside=people)
 
 
 def _named_fact(label: str, ref: str, target: Entity | None, beside: Entity) -> Fact:
+    if ref == NOT_SHOWN:
+        return Fact(label, refs.short(ref), state="unknown")
     if target is None:
         return Fact(
             label, refs.short(ref, namespace=beside.namespace), aside="not in the catalogue", state="unknown"

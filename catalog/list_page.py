@@ -17,11 +17,12 @@ from django.urls import reverse
 
 from catalog import refs
 from catalog.listing import FacetValue, Filters, Order, Page
-from catalog.location_page import TROUBLED
+from catalog.location_page import troubled
 from catalog.models import CatalogRevision, Entity, Location
 from catalog.neighbours import entities_by_ref
 from catalog.presentation import kind_words
 from catalog.scopes import OWNED_KINDS, SCOPES
+from catalog.visibility import NOT_SHOWN, sight_of
 from control.models import User
 
 FACETS_OPEN = 6  # values shown before "12 more"
@@ -219,6 +220,8 @@ def _owner(entity: Entity, named: dict[str, Entity]) -> Named:
 def _named(ref: str, beside: Entity, named: dict[str, Entity]) -> Named:
     if not ref:
         return Named("")
+    if ref == NOT_SHOWN:
+        return Named(refs.short(ref), state="unknown")
     words = refs.short(ref, namespace=beside.namespace)
     target = named.get(ref)
     return Named(words, target.get_absolute_url()) if target else Named(words, state="unknown")
@@ -237,22 +240,25 @@ def page_links(page: Page, address: Address) -> list[tuple[int, str]]:
     return links
 
 
-def head() -> Head:
+def head(user: User) -> Head:
     """How much there is and how fresh it is. Two queries, one of them kept per revision of the catalogue."""
-    found = Location.objects.aggregate(
-        locations=Count("pk"), read_at=Max("read_at"), troubled=Count("pk", filter=TROUBLED)
+    found = Location.objects.visible_to(user).aggregate(
+        locations=Count("pk"), read_at=Max("read_at"), troubled=Count("pk", filter=troubled(user))
     )
-    return Head(_kept_counts()["all"], found["locations"], found["read_at"], found["troubled"])
+    return Head(_kept_counts(user)["all"], found["locations"], found["read_at"], found["troubled"])
 
 
 def views(filters: Filters, user: User, *, is_plain: bool) -> list[View]:
     """The lists that people come back to. `is_plain` says that nothing else than `filters` is in the address."""
-    counts = _kept_counts()
+    counts = _kept_counts(user)
     teams = sorted(user.groups.values_list("name", flat=True))
-    return list(_views(filters, counts, teams, is_plain))
+    mine = Entity.objects.visible_to(user).filter(owner_ref__in=teams).count() if teams else 0
+    return list(_views(filters, counts, teams, mine, is_plain))
 
 
-def _views(filters: Filters, counts: dict[str, int], teams: list[str], is_plain: bool) -> Iterator[View]:
+def _views(
+    filters: Filters, counts: dict[str, int], teams: list[str], owned: int, is_plain: bool
+) -> Iterator[View]:
     start = reverse("catalog:list")
     bare = is_plain and not filters.text and not filters.query.alternatives
     components = bare and not filters.scope and filters.chosen == {"kind": ("component",)}
@@ -262,26 +268,25 @@ def _views(filters: Filters, counts: dict[str, int], teams: list[str], is_plain:
         owners = QueryDict(mutable=True)
         owners.setlist("owner", teams)
         mine = bare and not filters.scope and filters.chosen == {"owner": tuple(teams)}
-        count = Entity.objects.filter(owner_ref__in=teams).count()
-        yield View("Owned by my teams", f"{start}?{owners.urlencode(safe='/:')}", count, mine)
+        yield View("Owned by my teams", f"{start}?{owners.urlencode(safe='/:')}", owned, mine)
     for slug, scope in SCOPES.items():
         is_current = bare and filters.scope == slug and not filters.chosen
         yield View(scope.title, f"{start}?show={slug}", counts[slug], is_current)
 
 
-def _kept_counts() -> dict[str, int]:
-    """Counts over the whole catalogue, made again when it changes, and now and then since problems change it too."""
+def _kept_counts(user: User) -> dict[str, int]:
+    """Counts over what the person sees, made again when it changes, and now and then since problems change too."""
     number = CatalogRevision.objects.filter(pk=1).values_list("number", flat=True).first() or 0
-    key = f"catalog-counts-{number}"
+    key = f"catalog-counts-{number}-{sight_of(user).key}"
     counts: dict[str, int] | None = cache.get(key)
     if counts is None:
-        counts = _counts()
+        counts = _counts(user)
         cache.set(key, counts, _COUNTS_SECONDS)
     return counts
 
 
-def _counts() -> dict[str, int]:
-    return Entity.objects.aggregate(
+def _counts(user: User) -> dict[str, int]:
+    return Entity.objects.visible_to(user).aggregate(
         all=Count("pk"),
         components=Count("pk", filter=Q(kind="component")),
         **{slug: Count("pk", filter=scope.condition()) for slug, scope in SCOPES.items()},

@@ -5,10 +5,11 @@ Every list starts from what the person may see. Ranking by words is `search.py`;
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from django.core.cache import cache
 from django.db import models
 from django.db.models import Count, Func, Q, QuerySet
 from django.http import QueryDict
@@ -17,11 +18,13 @@ from catalog.filter_sql import as_q
 from catalog.models import CatalogRevision, Entity
 from catalog.scopes import SCOPES
 from catalog.search import matching
+from catalog.visibility import covered, hidden_among, sight_of, without_hidden
 from control.filters import EVERYTHING, Filter, parse
 from control.models import User
 
 PAGE_SIZE = 50
 MOST_PAGES = 2_000  # beyond, an offset costs more than the answer is worth: narrow the list
+KEPT_SECONDS = 600  # counts of one sight; the key changes with the catalogue and the rules
 FACET_VALUES = 100  # values offered per facet, the most frequent
 
 
@@ -120,7 +123,7 @@ def list_entities(
     number = min(max(page, 1), last)
     start = (number - 1) * size
     rows = found.light().order_by(*_ORDERINGS[order])[start : start + size]
-    return Page(list(rows), number, total, size)
+    return Page(covered(rows, user), number, total, size)
 
 
 def facets(filters: Filters, *, user: User) -> dict[str, list[FacetValue]]:
@@ -131,22 +134,33 @@ def facets(filters: Filters, *, user: User) -> dict[str, list[FacetValue]]:
     if not filters:
         counted = _kept_counts(user)
     else:
-        counted = {facet: _count(_matching(filters.without(facet), user), facet) for facet in FACETS}
+        counted = _counted(lambda facet: _matching(filters.without(facet), user), user)
     return {facet: _values(counted[facet], filters.chosen.get(facet, ())) for facet in FACETS}
 
 
 def _matching(filters: Filters, user: User) -> Any:
-    found = Entity.objects.visible_to(user).filter(as_q(filters.query))
+    query = without_hidden(filters.query, user)
+    found = Entity.objects.visible_to(user)
+    found = found.none() if query is None else found.filter(as_q(query))
     if filters.scope:
         found = found.filter(SCOPES[filters.scope].condition())
+    hidden = hidden_among(filters.chosen.get("owner", ()), user)
     for facet, values in filters.chosen.items():
-        found = found.filter(_is_one_of(facet, values))
+        found = found.filter(_is_one_of(facet, [value for value in values if value not in hidden]))
     words = matching(filters.text) if filters.text else None
     return found.filter(words) if words is not None else found
 
 
-def _is_one_of(facet: str, values: tuple[str, ...]) -> Q:
+def _is_one_of(facet: str, values: Sequence[str]) -> Q:
     return Q(**{f"{FACETS[facet]}__{'overlap' if facet == 'tag' else 'in'}": values})
+
+
+def _counted(entities: Callable[[str], QuerySet[Entity]], user: User) -> dict[str, list[tuple[str, int]]]:
+    """The values of each facet; an owner that is hidden is not among them."""
+    counted = {facet: _count(entities(facet), facet) for facet in FACETS}
+    hidden = hidden_among((value for value, _ in counted["owner"]), user)
+    counted["owner"] = [(value, count) for value, count in counted["owner"] if value not in hidden]
+    return counted
 
 
 def _count(entities: QuerySet[Entity], facet: str) -> list[tuple[str, int]]:
@@ -171,13 +185,25 @@ def _values(counted: list[tuple[str, int]], chosen: tuple[str, ...]) -> list[Fac
 
 
 def _kept_counts(user: User) -> dict[str, list[tuple[str, int]]]:
-    """Counted once per revision. The number is read before counting, so a change meanwhile only costs a recount."""
+    """Counted once per revision. The number is read before counting, so a change meanwhile only costs a recount.
+
+    Counts of those who see everything stand in the row; of others, in the cache for each sight.
+    """
     revision, _ = CatalogRevision.objects.get_or_create(pk=1)
+    if sight := sight_of(user).key:
+        return _counts_of_sight(f"catalog-facets-{revision.number}-{sight}", user)
     if revision.facets and revision.facets_number == revision.number:
         return {facet: [(value, count) for value, count in revision.facets[facet]] for facet in FACETS}
-    entities = Entity.objects.visible_to(user)
-    counted = {facet: _count(entities, facet) for facet in FACETS}
+    counted = _counted(lambda _facet: Entity.objects.visible_to(user), user)
     CatalogRevision.objects.filter(pk=1, number=revision.number).update(
         facets=counted, facets_number=revision.number
     )
+    return counted
+
+
+def _counts_of_sight(key: str, user: User) -> dict[str, list[tuple[str, int]]]:
+    counted: dict[str, list[tuple[str, int]]] | None = cache.get(key)
+    if counted is None:
+        counted = _counted(lambda _facet: Entity.objects.visible_to(user), user)
+        cache.set(key, counted, KEPT_SECONDS)
     return counted

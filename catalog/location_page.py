@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from catalog.forms import RegisterForm
-from catalog.models import Location
+from catalog.models import Entity, Location, Problem
 from catalog.presentation import place_words
+from catalog.visibility import sight_of
 from control.models import User
 
-TROUBLED = Q(failing_since__isnull=False) | Q(problem_count__gt=0)
 _ICONS = {Location.Type.FILE: "folder", Location.Type.URL: "globe", Location.Type.GIT: "folder-git-2"}
 
 
@@ -24,6 +27,33 @@ class LocationRow:
     place: str
     icon: str
     is_busy: bool  # a page about it asks again soon
+
+
+def troubled(user: User) -> Q:
+    """Which locations have problems, as far as `user` may know of them."""
+    is_failing = Q(failing_since__isnull=False)
+    if sight_of(user).is_whole:
+        return is_failing | Q(problem_count__gt=0)
+    return is_failing | Q(Exists(Problem.objects.visible_to(user).filter(location=OuterRef("pk"))))
+
+
+def with_seen_counts(locations: Iterable[Location], user: User) -> list[Location]:
+    """The locations, to be shown: their counts are of what `user` sees. Two queries, none for who sees everything."""
+    listed = list(locations)
+    if sight_of(user).is_whole:
+        return listed
+    entities = _per_location(Entity.objects.visible_to(user), listed)
+    problems = _per_location(Problem.objects.visible_to(user), listed)
+    for location in listed:
+        location.entity_count, location.problem_count = (
+            entities.get(location.pk, 0),
+            problems.get(location.pk, 0),
+        )
+    return listed
+
+
+def _per_location(found: QuerySet[Any], listed: list[Location]) -> dict[UUID, int]:
+    return dict(found.filter(location__in=listed).order_by().values_list("location").annotate(Count("pk")))
 
 
 def row(location: Location) -> LocationRow:

@@ -17,7 +17,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
-from django.db.models import CheckConstraint, Q, UniqueConstraint
+from django.db.models import CheckConstraint, Exists, OuterRef, Q, UniqueConstraint
 from django.urls import reverse
 
 from catalog.ids import new_id
@@ -25,6 +25,8 @@ from catalog.packed_text import PackedTextField
 from catalog.terms import COLUMNS, Terms
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
     from control.models import User
 
 
@@ -35,6 +37,17 @@ class LocationQuerySet(models.QuerySet["Location"]):
     def due(self, at: datetime) -> Self:
         """What is owed a read at `at`: asked for, never read, the interval is over, or its reader died."""
         return self.filter(next_read_at__lte=at).order_by("next_read_at", "pk")
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Not those whose entities are all hidden from `user`, unless they registered it."""
+        from catalog.visibility import sight_of
+
+        sight = sight_of(user)
+        if sight.is_whole:
+            return self
+        inside = Entity.objects.filter(location=OuterRef("pk"))
+        shown = Exists(inside.visible_to(user)) | ~Exists(inside) | Q(registered_by=user.pk)
+        return self.none() if sight.sees_nothing else self.filter(shown)
 
 
 class Location(models.Model):
@@ -106,9 +119,23 @@ class SourceFile(models.Model):
 
 
 class EntityQuerySet(models.QuerySet["Entity"]):
-    def visible_to(self, user: User) -> Self:  # noqa: ARG002  every caller says for whom it asks
-        """Where every list, search and count starts. Everybody who is signed in sees the whole catalogue."""
-        return self
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Where every list, search and count starts; what `visibility.py` says, as one condition."""
+        from catalog.visibility import sight_of
+
+        sight = sight_of(user)
+        if sight.is_whole:
+            return self
+        return self.none() if sight.sees_nothing else self.filter(sight.shown())
+
+    def hidden_from(self, user: User | AnonymousUser) -> Self:
+        """Exactly what `visible_to` leaves out."""
+        from catalog.visibility import sight_of
+
+        sight = sight_of(user)
+        if sight.is_whole:
+            return self.none()
+        return self if sight.sees_nothing else self.exclude(sight.shown())
 
     def owned_by(self, *refs: str) -> Self:
         return self.filter(owner_ref__in=refs)
@@ -185,6 +212,19 @@ class Entity(models.Model):
         return reverse("catalog:entity", args=[self.kind, self.namespace, self.name])
 
 
+class RelationQuerySet(models.QuerySet["Relation"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Relations of which `user` may know both ends; an end that nothing describes is no secret."""
+        from catalog.visibility import sight_of
+
+        if sight_of(user).is_whole:
+            return self
+        hidden = Entity.objects.hidden_from(user)
+        return self.exclude(Exists(hidden.filter(ref=OuterRef("target_ref")))).exclude(
+            Exists(hidden.filter(pk=OuterRef("source_id")))
+        )
+
+
 class Relation(models.Model):
     """`source` has `type` to `target_ref`; the target may not exist (a dangling reference, shown as unknown).
 
@@ -200,8 +240,24 @@ class Relation(models.Model):
     is_stated = models.BooleanField(default=True)
     is_stated_by_target = models.BooleanField(default=False)
 
+    objects = RelationQuerySet.as_manager()
+
     class Meta:
         indexes = [models.Index(fields=["target_ref", "type"], name="relation_target")]
+
+
+class ProblemQuerySet(models.QuerySet["Problem"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Problems that name nothing which is hidden from `user`."""
+        from catalog.visibility import sight_of
+
+        if sight_of(user).is_whole:
+            return self
+        hidden = Entity.objects.hidden_from(user)
+        named = Exists(hidden.filter(ref=OuterRef("entity_ref"))) | Exists(
+            hidden.filter(ref=OuterRef("target_ref"))
+        )
+        return self.filter(location__in=Location.objects.visible_to(user)).exclude(named)
 
 
 class Problem(models.Model):
@@ -229,6 +285,8 @@ class Problem(models.Model):
     line = models.PositiveIntegerField(null=True)
     message = models.TextField()  # what, where, what to do
     found_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ProblemQuerySet.as_manager()
 
     class Meta:
         indexes = [

@@ -1,7 +1,7 @@
 """What surrounds an entity: its relations with the entities they point to, in a constant number of queries.
 
 A relation may point to something the catalogue does not know; then `Neighbour.entity` is None and pages show it as
-unknown. Where things are drawn is `graph.py`; who may see what is not decided here (the whole catalogue is readable).
+unknown. What is hidden from the person who looks is not there at all. Where things are drawn is `graph.py`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import Count, F, QuerySet, Window
+from django.db.models import Count, F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from catalog import refs
 from catalog.models import Entity, Relation
 from catalog.presentation import RELATION_ORDER, icon_of, one_line, relation_words
 from catalog.relations import INVERSE
+from control.models import User
 
 PER_RELATION = 24  # neighbours of one kind of relation that are read; the rest is a number
 ENDS_LIMIT = 100  # callers and providers read through APIs
@@ -85,6 +86,7 @@ class RelationGroup:
 
 
 def entities_by_ref(refs: Iterable[str]) -> dict[str, Entity]:
+    """Entities to name: callers have left out, or covered, the references that are hidden."""
     wanted = {ref for ref in refs if ref}
     if not wanted:
         return {}
@@ -92,10 +94,10 @@ def entities_by_ref(refs: Iterable[str]) -> dict[str, Entity]:
 
 
 def relation_groups(
-    entity: Entity, *, only: Iterable[str] = (), without: Iterable[str] = ()
+    entity: Entity, *, user: User, only: Iterable[str] = (), without: Iterable[str] = ()
 ) -> list[RelationGroup]:
     """Each kind of relation of `entity` with its first neighbours and how many there are. Two queries."""
-    relations = Relation.objects.filter(source=entity).exclude(type__in=list(without))
+    relations = Relation.objects.visible_to(user).filter(source=entity).exclude(type__in=list(without))
     if only:
         relations = relations.filter(type__in=list(only))
     by_type = Window(Count("*"), partition_by=[F("type")])
@@ -131,11 +133,11 @@ class Surroundings:
         return bool(self.left or self.right or self.below)
 
 
-def surroundings(entity: Entity, groups: Sequence[RelationGroup]) -> Surroundings:
+def surroundings(entity: Entity, groups: Sequence[RelationGroup], *, user: User) -> Surroundings:
     """Who uses `entity` and what it depends on, through APIs too. Two queries, for the two ends of its APIs."""
     of = {group.type: group for group in groups}
     provided, consumed = _neighbours(of, "providesApi"), _neighbours(of, "consumesApi")
-    ends = _ends_of_apis(provided, consumed)
+    ends = _ends_of_apis(provided, consumed, user)
     if entity.kind == "api":
         return Surroundings(
             *("Used by", "Provided by"),
@@ -166,17 +168,17 @@ def _more(of: dict[str, RelationGroup], *types: str) -> int:
     return sum(of[type].more for type in types if type in of)
 
 
-def _ends_of_apis(provided: list[Neighbour], consumed: list[Neighbour]) -> list[tuple[str, str, Neighbour]]:
+def _ends_of_apis(
+    provided: list[Neighbour], consumed: list[Neighbour], user: User
+) -> list[tuple[str, str, Neighbour]]:
     """(API, relation, neighbour) for the consumers of provided and the providers of consumed APIs."""
     mine = [api.entity.pk for api in provided if api.entity]
     theirs = [api.entity.pk for api in consumed if api.entity]
     if not mine and not theirs:
         return []
     rows = list(
-        (
-            Relation.objects.filter(source__in=mine, type="apiConsumedBy")
-            | Relation.objects.filter(source__in=theirs, type="apiProvidedBy")
-        )
+        Relation.objects.visible_to(user)
+        .filter(Q(source__in=mine, type="apiConsumedBy") | Q(source__in=theirs, type="apiProvidedBy"))
         .order_by("target_ref")
         .values_list("source__ref", "type", "target_ref")[:ENDS_LIMIT]
     )
@@ -212,5 +214,5 @@ def parts_of(ref: str) -> QuerySet[Relation]:
     return Relation.objects.filter(target_ref=ref, type="partOf")
 
 
-def people_in(group_ref: str) -> int:
-    return Relation.objects.filter(target_ref=group_ref, type="memberOf").count()
+def people_in(group_ref: str, *, user: User) -> int:
+    return Relation.objects.visible_to(user).filter(target_ref=group_ref, type="memberOf").count()

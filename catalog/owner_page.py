@@ -13,6 +13,8 @@ from catalog.known_links import safe_url
 from catalog.models import Entity, EntityQuerySet, Relation
 from catalog.neighbours import parts_of
 from catalog.presentation import kind_words
+from catalog.visibility import covered
+from control.web import person
 
 PAGE_SIZE = 25
 
@@ -51,9 +53,11 @@ def owned(request: HttpRequest, owner: Entity, visible: EntityQuerySet) -> Belon
     """What a group owns; for a user also what their groups own. Four queries."""
     owners = [owner.ref]
     if owner.kind == "user":
-        owners += Relation.objects.filter(source=owner, type="memberOf").values_list("target_ref", flat=True)[
-            :50
-        ]
+        owners += (
+            Relation.objects.visible_to(person(request))
+            .filter(source=owner, type="memberOf")
+            .values_list("target_ref", flat=True)[:50]
+        )
     title = "Owns, alone and with their groups" if len(owners) > 1 else "Owns"
     empty = f"{owner.label} owns nothing yet. An entity says its owner in spec.owner of its descriptor."
     return _belongings(request, visible.filter(owner_ref__in=owners), title, empty)
@@ -93,4 +97,5 @@ def _belongings(request: HttpRequest, found: EntityQuerySet, title: str, empty: 
         KindChoice(kind_words(name).many, count, f"kind={name}", name == kind)
         for name, count in counts.items()
     ]
-    return Belongings(title, empty, kinds, page, list_page.rows(page), f"kind={kind}" if kind else "")
+    rows = list_page.rows(covered(page, person(request)))
+    return Belongings(title, empty, kinds, page, rows, f"kind={kind}" if kind else "")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from catalog import refs
 from catalog.models import Entity, Relation
 from catalog.neighbours import Neighbour, entities_by_ref
+from control.models import User
 
 STEPS = 4
 LIMIT = 200  # entities listed for each direction
@@ -45,7 +46,7 @@ class Reach:
         return [neighbour for neighbour in self.neighbours if neighbour.distance == distance]
 
 
-def reach(entity: Entity, types: tuple[str, ...]) -> Reach:
+def reach(entity: Entity, types: tuple[str, ...], *, user: User) -> Reach:
     """What is reached from `entity` over relations of `types`, nearest first; `STEPS` + 1 queries at most."""
     found: dict[str, tuple[int, str]] = {}  # ref: (steps from the entity, how it is reached)
     edges: dict[tuple[str, str], None] = {}
@@ -53,7 +54,7 @@ def reach(entity: Entity, types: tuple[str, ...]) -> Reach:
     frontier = {entity.ref}
     for distance in range(1, STEPS + 1):
         following: set[str] = set()
-        for near, far, type in _step(frontier, types):
+        for near, far, type in _step(frontier, types, user):
             if far == entity.ref:
                 continue
             if far not in found:
@@ -71,8 +72,10 @@ def reach(entity: Entity, types: tuple[str, ...]) -> Reach:
     return Reach(neighbours, list(edges), cut)
 
 
-def _step(frontier: set[str], types: tuple[str, ...]) -> list[tuple[str, str, str]]:
-    rows = Relation.objects.filter(source__ref__in=frontier, type__in=types).order_by(
-        "source__ref", "target_ref"
+def _step(frontier: set[str], types: tuple[str, ...], user: User) -> list[tuple[str, str, str]]:
+    rows = (
+        Relation.objects.visible_to(user)
+        .filter(source__ref__in=frontier, type__in=types)
+        .order_by("source__ref", "target_ref")
     )
     return list(rows.values_list("source__ref", "target_ref", "type")[:_EDGES_PER_STEP])

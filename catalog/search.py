@@ -13,6 +13,7 @@ from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordS
 from django.db.models import Case, F, FloatField, Q, QuerySet, Value, When
 
 from catalog.models import HEAVY, Entity
+from catalog.visibility import covered
 from catalog.words import words
 from control.models import User
 
@@ -44,6 +45,7 @@ def search(text: str, *, user: User, kinds: Iterable[str] | None = None, limit: 
         known = [hit.entity.pk for hit in hits]
         guesses = _alike(visible.exclude(pk__in=known), text)[: limit - len(hits)]
         hits += [Hit(entity, _rank(entity), is_guess=True) for entity in guesses]
+    covered((hit.entity for hit in hits), user)
     return hits
 
 

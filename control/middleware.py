@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from control.per_request import keeping
+
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 _ACCEPTED = re.compile(r"[A-Za-z0-9-]{8,64}")
 
@@ -29,7 +31,8 @@ class RequestIdMiddleware:
         token = request_id.set(number)
         request.request_id = number  # type: ignore[attr-defined]  # error pages quote it
         try:
-            response = self.get_response(request)
+            with keeping():
+                response = self.get_response(request)
         finally:
             request_id.reset(token)
         response["X-Request-ID"] = number

@@ -1,4 +1,4 @@
-"""A rule set as objects: roles, standing bindings, rules for asking, denials. Built by `policy_schema`."""
+"""A rule set as objects: roles, standing bindings, rules for asking, denials, what is hidden. By `policy_schema`."""
 
 from __future__ import annotations
 
@@ -82,6 +82,15 @@ class DenyRule:
     message: str
 
 
+@dataclass(frozen=True)
+class VisibilityRule:
+    """Entities that `entities` finds are seen by `visible_to`, their owners and administrators alone."""
+
+    name: str
+    entities: Filter
+    visible_to: tuple[Who, ...]
+
+
 @dataclass
 class PolicySet:
     documents: list[Document]
@@ -89,6 +98,7 @@ class PolicySet:
     bindings: list[RoleBinding] = field(default_factory=list)
     rules: list[AccessRule] = field(default_factory=list)
     denials: list[DenyRule] = field(default_factory=list)
+    visibility: list[VisibilityRule] = field(default_factory=list)
 
     def environments(self, role: str) -> list[str]:
         """Environments in which some rule offers `role`, in the order of the rules."""

@@ -1,4 +1,4 @@
-"""Reads rule documents: Role, RoleBinding, AccessRule and DenyRule, checked field by field.
+"""Reads rule documents: Role, RoleBinding, AccessRule, DenyRule and VisibilityRule, checked field by field.
 
 Every problem is collected with its file and line; one problem anywhere means that no set comes out.
 """
@@ -22,6 +22,7 @@ from control.policy_documents import (
     Role,
     RoleBinding,
     Scope,
+    VisibilityRule,
     Who,
 )
 from control.policy_yaml import Document, Place
@@ -34,7 +35,7 @@ LONGEST_NAME, LONGEST_TITLE = 63, 200
 
 Problem = tuple[str, int, str]
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
-_KINDS = ("Role", "RoleBinding", "AccessRule", "DenyRule")
+_KINDS = ("Role", "RoleBinding", "AccessRule", "DenyRule", "VisibilityRule")
 _METADATA = ("name", "title", "description", "labels", "annotations")
 _ACCESS_SPEC = (
     "roles",
@@ -124,10 +125,12 @@ class _Reader:
             found.bindings.append(self.binding())
         elif self.kind == "AccessRule":
             found.rules.append(self.access_rule(title, description))
-        else:
+        elif self.kind == "DenyRule":
             found.denials.append(self.deny_rule())
+        elif rule := self.visibility_rule():
+            found.visibility.append(rule)
 
-    # The four kinds
+    # The five kinds
 
     def role(self, title: str, description: str) -> Role:
         self.fields(self.data, (), ("apiVersion", "kind", "metadata", "rules", "outside"))
@@ -196,6 +199,21 @@ class _Reader:
         message = self.text(spec, "message", ("spec",)) or f"The rule {self.name} does not allow this."
         subjects = self.subjects(spec, ("spec",))
         return DenyRule(self.name, roles, capabilities, subjects, self.scope(spec), message)
+
+    def visibility_rule(self) -> VisibilityRule | None:
+        """None when it has no usable filter: what it hides could not be told."""
+        self.fields(self.data, (), ("apiVersion", "kind", "metadata", "spec"))
+        spec = self.mapping(self.data.get("spec"), ("spec",), ("entities", "visibleTo"))
+        if "visibleTo" not in spec:
+            words = "visibleTo is missing. Name groups or people; [] leaves owners and administrators alone."
+            self.problem(("spec",), words)
+        listed = self.items(spec, "visibleTo", ("spec",))
+        named = tuple(who for place, item in listed if (who := self.who(item, place)))
+        if "entities" not in spec:
+            self.problem(("spec",), 'entities is missing. Write a filter like "metadata.tags=secret".')
+            return None
+        found = self.filter(spec["entities"])
+        return VisibilityRule(self.name, found, named) if found else None
 
     # Parts that several kinds share
 

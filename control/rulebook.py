@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from control import policy
+from control.models import User
 
 # in the order in which a reader needs them: what there is, who may ask, who has it anyway, who never
 KINDS = (
@@ -15,13 +16,18 @@ KINDS = (
     ("AccessRule", "Rules for asking", "Who may ask for what, for how long, and who decides."),
     ("RoleBinding", "Standing rights", "What people hold without asking."),
     ("DenyRule", "Denials", "What no other rule can allow."),
+    ("VisibilityRule", "Hidden entities", "Whom parts of the catalogue are shown to."),
 )
+# They would name what they hide.
+_FOR_ADMINISTRATORS = frozenset({"VisibilityRule"})
 
 
-def context() -> dict[str, Any]:
-    """The newest revision and its documents; empty lists when no rules were ever loaded."""
+def context(user: User) -> dict[str, Any]:
+    """The newest revision and its documents as `user` may read them; empty lists when no rules were ever loaded."""
     revision = policy.in_force()
-    documents = policy.parsed(revision).documents if revision else ()
+    documents = policy.parsed(revision).documents if revision else []
+    if not user.is_staff:
+        documents = [doc for doc in documents if doc.data.get("kind") not in _FOR_ADMINISTRATORS]
     entries: dict[str, list[dict[str, Any]]] = {}
     for document in documents:
         data = document.data

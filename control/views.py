@@ -73,7 +73,7 @@ def reject(request: HttpRequest, intent_id: UUID) -> HttpResponse:
 @login_required
 def rules(request: HttpRequest) -> HttpResponse:
     """The rules in force, in words; read-only."""
-    return render(request, "control/rules.html", rulebook.context())
+    return render(request, "control/rules.html", rulebook.context(person(request)))
 
 
 def _visible(user: User, intent_id: UUID) -> Intent:

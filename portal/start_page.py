@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from access.models import Grant
 from catalog.models import Entity
+from catalog.visibility import covered
 from control.models import Intent, State, User
 from control.web import person
 from scaffolder.models import Run
@@ -51,10 +52,13 @@ def start_page(user: User) -> StartPage:
             intents.involving(user).filter(state__in=OPEN_STATES).order_by("-requested_at")[:SHOWN]
         ),
         grants=list(Grant.objects.live().filter(user=user).order_by("expires_at")[:SHOWN]),
-        owned=list(
-            entities.owned_by(*owner_refs(user)).filter(kind="component").order_by("name", "ref")[:SHOWN]
+        owned=covered(
+            entities.owned_by(*owner_refs(user)).filter(kind="component").order_by("name", "ref")[:SHOWN],
+            user,
         ),
-        changed=list(entities.exclude(kind__in=["location", "user"]).order_by("-changed_at", "ref")[:SHOWN]),
+        changed=covered(
+            entities.exclude(kind__in=["location", "user"]).order_by("-changed_at", "ref")[:SHOWN], user
+        ),
         runs=_recent_runs(user),
     )
 

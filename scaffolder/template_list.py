@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from catalog.listing import FacetValue, Filters, Page, facets, list_entities
 from catalog.models import Entity
+from catalog.visibility import covered
 from control.models import Intent, User
 from scaffolder import document
 from scaffolder.forms.schema import FormUnreadable, pages_of
@@ -63,7 +64,7 @@ def read(query: QueryDict, *, user: User, number: int) -> TemplateList:
     page = list_entities(filters, user=user, page=number, size=PAGE_SIZE)
     is_whole = number == 1 and filters == filters_of(QueryDict())
     most = chosen_most(user) if is_whole else []
-    extra = Entity.objects.visible_to(user).filter(ref__in=most).light() if most else []
+    extra = covered(Entity.objects.visible_to(user).filter(ref__in=most).light(), user) if most else []
     entities = {entity.ref: entity for entity in [*page.entities, *extra]}
     cards = _cards(entities.values())
     by_use = [cards[ref] for ref in most if ref in cards]

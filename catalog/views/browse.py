@@ -66,7 +66,7 @@ def _context(request: HttpRequest, filters: Filters, user: User) -> dict[str, An
         "page_links": list_page.page_links(page, address),
         "previous_url": address.page(page.number - 1) if page.has_previous else "",
         "next_url": address.page(page.number + 1) if page.has_next else "",
-        "head": list_page.head(),
+        "head": list_page.head(user),
     }
 
 

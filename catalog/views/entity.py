@@ -30,6 +30,7 @@ from catalog.errors import Unreadable
 from catalog.highlight import source_lines
 from catalog.models import Entity
 from catalog.neighbours import relation_groups
+from catalog.visibility import hidden_among, masked
 from control.models import AuditEvent
 from control.web import person, wants_fragment
 
@@ -54,9 +55,9 @@ def overview(request: HttpRequest, entity: Entity) -> HttpResponse:
     shown_as_list = (
         ("ownerOf",) if entity.kind in OWNERS else ("hasPart",) if entity.kind in CONTAINERS else ()
     )
-    groups = relation_groups(entity, without=shown_as_list)
+    groups = relation_groups(entity, user=person(request), without=shown_as_list)
     if "belongings" not in context and entity.kind not in WITHOUT_DEPENDENCIES:
-        context |= entity_graph.overview(entity, groups)
+        context |= entity_graph.overview(entity, groups, user=person(request))
     context |= {
         "groups": groups,
         "links": known_links.written_links(entity),
@@ -71,7 +72,8 @@ def overview(request: HttpRequest, entity: Entity) -> HttpResponse:
 @login_required
 @entity_view
 def dependencies(request: HttpRequest, entity: Entity) -> HttpResponse:
-    context = shell(request, entity, tab="dependencies") | entity_graph.whole(entity)
+    context = shell(request, entity, tab="dependencies")
+    context |= entity_graph.whole(entity, user=person(request))
     return render(request, "catalog/entity_dependencies.html", context)
 
 
@@ -85,7 +87,7 @@ def api(request: HttpRequest, entity: Entity) -> HttpResponse:
     if definition:
         context |= {"definition": definition, "source": source_lines(definition.text, definition.language)}
     else:
-        groups = relation_groups(entity, only=("providesApi", "consumesApi"))
+        groups = relation_groups(entity, user=person(request), only=("providesApi", "consumesApi"))
         context["groups"] = groups
     return render(request, "catalog/entity_api.html", context)
 
@@ -110,15 +112,19 @@ def docs(request: HttpRequest, entity: Entity) -> HttpResponse:
 @entity_view
 def source(request: HttpRequest, entity: Entity) -> HttpResponse:
     """The YAML of this document with its own line numbers and what is wrong in them; all annotations and labels."""
+    user = person(request)
+    hidden = hidden_among(entity.relations.values_list("target_ref", flat=True), user)
     problems = {
         problem.line: problem.message
-        for problem in problems_of(entity)
+        for problem in problems_of(entity, user)
         if problem.line
         and problem.path in ("", entity.source_path)
         and problem.location_id == entity.location_id
     }
     context = shell(request, entity, tab="source") | {
-        "source": source_lines(entity.source_text, "yaml", first=entity.source_line, problems=problems),
+        "source": source_lines(
+            masked(entity.source_text, hidden), "yaml", first=entity.source_line, problems=problems
+        ),
         "annotations": sorted(known_links.annotations_of(entity).items()),
         "labels": sorted(known_links.labels_of(entity).items()),
     }

@@ -16,6 +16,7 @@ from django.views.decorators.vary import vary_on_headers
 from catalog import list_page, location_page, locations
 from catalog.forms import RegisterForm
 from catalog.models import Entity, Location
+from catalog.visibility import covered
 from control.errors import InvalidParameters
 from control.models import User
 from control.web import person, wants_fragment
@@ -29,14 +30,15 @@ PROBLEMS_SHOWN = 50
 @login_required
 def location_list(request: HttpRequest) -> HttpResponse:
     only = request.GET.get("state", "")
-    found = Location.objects.select_related("registered_by").order_by("target", "type")
-    troubled = found.filter(location_page.TROUBLED)
+    user = person(request)
+    found = Location.objects.visible_to(user).select_related("registered_by").order_by("target", "type")
+    troubled = found.filter(location_page.troubled(user))
     page = Paginator(troubled if only == "problems" else found, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "page": page,
-        "rows": [location_page.row(location) for location in page],
+        "rows": [location_page.row(location) for location in location_page.with_seen_counts(page, user)],
         "only": only if only == "problems" else "",
-        "total": Location.objects.count(),
+        "total": found.count(),
         "troubled": troubled.count(),
     }
     return render(request, "catalog/location_list.html", context)
@@ -83,16 +85,16 @@ def _registration(request: HttpRequest, form: RegisterForm, status: int = 200) -
 @login_required
 @vary_on_headers("HX-Request")
 def location_detail(request: HttpRequest, location_id: UUID) -> HttpResponse:
-    return _detail(request, _location(location_id))
+    return _detail(request, _location(request, location_id))
 
 
 @require_POST
 @login_required
 def refresh(request: HttpRequest, location_id: UUID) -> HttpResponse:
-    location = _location(location_id)
+    location = _location(request, location_id)
     locations.ask_refresh(location.pk, by=person(request))
     if wants_fragment(request):
-        return _detail(request, _location(location_id))
+        return _detail(request, _location(request, location_id))
     messages.success(request, "Portico reads it again now.")
     return redirect(location)
 
@@ -101,7 +103,7 @@ def refresh(request: HttpRequest, location_id: UUID) -> HttpResponse:
 @login_required
 def remove(request: HttpRequest, location_id: UUID) -> HttpResponse:
     """A GET names what would happen; a POST does it. `locations.remove` says who may."""
-    location, user = _location(location_id), person(request)
+    location, user = _location(request, location_id), person(request)
     if request.method == "POST":
         locations.remove(location.pk, by=user)
         messages.success(request, f"Removed {location.target} and the entities that came from it.")
@@ -111,12 +113,18 @@ def remove(request: HttpRequest, location_id: UUID) -> HttpResponse:
     return render(request, "catalog/location_remove.html", context, status=200 if may else 403)
 
 
-def _location(location_id: UUID) -> Location:
-    return get_object_or_404(Location.objects.select_related("registered_by"), pk=location_id)
+def _location(request: HttpRequest, location_id: UUID) -> Location:
+    user = person(request)
+    visible = Location.objects.visible_to(user).select_related("registered_by")
+    return location_page.with_seen_counts([get_object_or_404(visible, pk=location_id)], user)[0]
 
 
 def _detail(request: HttpRequest, location: Location) -> HttpResponse:
-    problems = location.problems.select_related("entity").order_by("severity", "path", "line", "id")
+    problems = (
+        location.problems.visible_to(person(request))
+        .select_related("entity")
+        .order_by("severity", "path", "line", "id")
+    )
     context: dict[str, Any] = {
         "location": location,
         "state": location_page.row(location),
@@ -131,4 +139,4 @@ def _detail(request: HttpRequest, location: Location) -> HttpResponse:
 def _entities(request: HttpRequest, location: Location) -> dict[str, Any]:
     visible = Entity.objects.visible_to(person(request)).filter(location=location).light()
     page = Paginator(visible.order_by("kind", "name"), ENTITIES_SHOWN).get_page(request.GET.get("page"))
-    return {"page": page, "rows": list_page.rows(page)}
+    return {"page": page, "rows": list_page.rows(covered(page, person(request)))}

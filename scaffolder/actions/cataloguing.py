@@ -95,12 +95,14 @@ def _read(location: Location, work: Work) -> None:
 
 def _entity_of(location: Location, given: Input, work: Work) -> dict[str, str]:
     """The entity that the location brought: a component first, as Backstage has it."""
-    found = Entity.objects.filter(location=location)
+    found = Entity.objects.visible_to(work.requester).filter(location=location)
     chosen = found.filter(kind="component").order_by("ref").first() or found.exclude(kind="location").first()
     if chosen is not None:
         work.journal.info(f"In the catalogue as {chosen.ref}")
         return {"entityRef": chosen.ref}
-    problem = location.failure or next((problem.message for problem in location.problems.all()[:1]), "")
+    problem = location.failure or next(
+        (problem.message for problem in location.problems.visible_to(work.requester)[:1]), ""
+    )
     words = f"{location.target} was read, but no entity came from it. {problem}".strip()
     if not given.get("optional"):
         raise ActionFailed(f"{words} Correct the descriptor that the template writes.")

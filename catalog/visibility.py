@@ -1,0 +1,177 @@
+"""Who sees what of the catalogue, by the VisibilityRules in force.
+
+An entity that some rule finds is seen by whom at least one such rule names, by its owners (the members of the owning
+group, the owning user; a group and a user own themselves) and by administrators; what no rule finds is seen by
+everybody who is signed in. An agent sees what its person sees. When the rules cannot be read, nobody sees anything.
+
+Rules and groups are read once per request. The querysets of `models.py` ask here; what is shown beside an entity
+(names of owners, systems, relations) goes through `hidden_among`, `covered` or `masked`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Q, Subquery
+
+from catalog.filter_sql import as_q
+from catalog.models import Entity
+from control import policy
+from control.filters import Condition, Filter
+from control.matching import Requester, among
+from control.models import PolicyRevision, User
+from control.per_request import once
+from control.policy_documents import VisibilityRule
+
+# Stands where a name is not shown. It is no reference of any entity: names hold no blanks.
+NOT_SHOWN = "group:default/not shown to you"
+MASK = "█████"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What one person sees: not what `closed` filters find, unless an `opened` one finds it or they own it."""
+
+    sees_nothing: bool = False
+    closed: tuple[Filter, ...] = ()
+    opened: tuple[Filter, ...] = ()
+    owner_refs: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.sees_nothing and not self.closed
+
+    @property
+    def key(self) -> str:
+        """The same for people who see the same; empty for those who see everything. What is counted is kept by it."""
+        if self.is_whole:
+            return ""
+        said = repr((self.sees_nothing, self.closed, self.opened, sorted(self.owner_refs)))
+        return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+    def shown(self) -> Q:
+        """The condition that visible entities meet, for a sight that is neither whole nor nothing."""
+        shown = ~_any(self.closed)
+        if self.opened:
+            shown |= _any(self.opened)
+        if self.owner_refs:
+            shown |= Q(owner_ref__in=self.owner_refs) | Q(ref__in=self.owner_refs)
+        return shown
+
+
+WHOLE, NOTHING = Sight(), Sight(sees_nothing=True)
+
+
+def sight_of(user: User | AnonymousUser) -> Sight:
+    """What `user` sees; for administrators without a query, for others one per request."""
+    if not isinstance(user, User) or not user.is_active:
+        return NOTHING
+    if user.is_staff and not user.is_agent:
+        return WHOLE
+    return once(("sight", user.pk), lambda: _sight(user))
+
+
+def _sight(user: User) -> Sight:
+    row = _person(user)
+    if row is None:
+        return NOTHING
+    if row["policy_id"] is None or (user.is_staff and row["is_staff"]):
+        return WHOLE
+    try:
+        rules = policy.parsed_by_key(row["policy_id"], row["policy_digest"]).visibility
+    except Exception:  # the edge of the rules: whatever went wrong, nothing is shown by it
+        log.exception("rules of revision %s could not be read", row["policy_id"])
+        return NOTHING
+    return _by_rules(rules, Requester(user.label, row["entity_ref"] or "", frozenset(row["group_names"])))
+
+
+def _person(user: User) -> Mapping[str, Any] | None:
+    """The person behind `user` as they are now, with their groups and the revision in force; None if closed."""
+    newest = PolicyRevision.objects.order_by("-id")
+    return (
+        User.objects.filter(pk=user.principal_id, is_active=True)
+        .annotate(
+            group_names=ArrayAgg("groups__name", filter=Q(groups__isnull=False), default=[]),
+            policy_id=Subquery(newest.values("pk")[:1]),
+            policy_digest=Subquery(newest.values("digest")[:1]),
+        )
+        .values("entity_ref", "is_staff", "group_names", "policy_id", "policy_digest")
+        .first()
+    )
+
+
+def _by_rules(rules: Collection[VisibilityRule], person: Requester) -> Sight:
+    named = [among(rule.visible_to, person) for rule in rules]
+    return Sight(
+        closed=tuple(rule.entities for rule, is_named in zip(rules, named, strict=True) if not is_named),
+        opened=tuple(rule.entities for rule, is_named in zip(rules, named, strict=True) if is_named),
+        owner_refs=(*sorted(person.groups), *([person.ref] if person.ref else [])),
+    )
+
+
+def _any(filters: Iterable[Filter]) -> Q:
+    found = Q()
+    for one in filters:
+        found |= as_q(one)
+    return found
+
+
+def hidden_among(refs: Iterable[str], user: User) -> frozenset[str]:
+    """Those of `refs` that are entities which `user` does not see. No query for who sees everything."""
+    wanted = {ref for ref in refs if ref}
+    if not wanted or sight_of(user).is_whole:
+        return frozenset()
+    return frozenset(Entity.objects.hidden_from(user).filter(ref__in=wanted).values_list("ref", flat=True))
+
+
+def covered(entities: Iterable[Entity], user: User) -> list[Entity]:
+    """The entities, to be shown: an owner or system that `user` does not see is replaced by `NOT_SHOWN`."""
+    listed = list(entities)
+    hidden = hidden_among((ref for one in listed for ref in (one.owner_ref, one.system_ref)), user)
+    for entity in listed if hidden else ():
+        entity.owner_ref = NOT_SHOWN if entity.owner_ref in hidden else entity.owner_ref
+        entity.system_ref = NOT_SHOWN if entity.system_ref in hidden else entity.system_ref
+    return listed
+
+
+def masked(text: str, hidden: Iterable[str]) -> str:
+    """Text of a descriptor with the names of hidden entities blotted out."""
+    names = "|".join(re.escape(ref.rpartition("/")[2]) for ref in sorted(hidden))
+    return re.sub(rf"(?<![\w.-])(?:{names})(?![\w.-])", MASK, text, flags=re.IGNORECASE) if names else text
+
+
+def without_hidden(asked: Filter, user: User) -> Filter | None:
+    """`asked` as if hidden entities did not exist: nothing relates to them. None when nothing can match any more."""
+    values = (
+        value for every in asked.alternatives for one in every if _is_relation(one) for value in one.values
+    )
+    hidden = hidden_among(values, user)
+    if not hidden:
+        return asked
+    kept = [found for every in asked.alternatives if (found := _without(every, hidden)) is not None]
+    return Filter(tuple(kept)) if kept else None
+
+
+def _is_relation(condition: Condition) -> bool:
+    return condition.key.startswith("relations.")
+
+
+def _without(every: tuple[Condition, ...], hidden: frozenset[str]) -> tuple[Condition, ...] | None:
+    """The conditions of one alternative; None when one of them asks for hidden entities alone."""
+    result = []
+    for one in every:
+        left = (
+            tuple(value for value in one.values if value not in hidden) if _is_relation(one) else one.values
+        )
+        if one.values and not left:
+            return None
+        result.append(Condition(one.key, left))
+    return tuple(result)
