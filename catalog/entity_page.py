@@ -18,10 +18,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from catalog import extensions, refs
+from catalog import extensions, refs, well_known
+from catalog.deprecations import deprecations_of
+from catalog.entity_status import status_items
 from catalog.location_page import is_owed
 from catalog.models import Entity, Location, Problem
 from catalog.neighbours import entities_by_ref, people_in
+from catalog.ownership import may_change
 from catalog.presentation import count_words, icon_of, kind_words, place_words
 from catalog.visibility import NOT_SHOWN, covered
 from control.models import User
@@ -109,12 +112,22 @@ def shell(request: HttpRequest, entity: Entity, *, tab: str) -> dict[str, Any]:
         "facts": list(_facts(entity, named, user)),
         "tabs": list(_tabs(request, entity)),
         "tab": tab,
-        "actions": extensions.actions(request, entity),
+        "actions": [*_editing(entity, user), *extensions.actions(request, entity)],
+        "may_remove": entity.orphaned_at is not None and may_change(user, entity),
         "problems": problems,
         "has_errors": any(problem.severity == Problem.Severity.ERROR for problem in problems),
+        "status_items": status_items(entity),
+        "deprecations": deprecations_of(entity),
         "refresh": refresh_state(entity.location),
         "stale_since": entity.location.failing_since,
     }
+
+
+def _editing(entity: Entity, user: User) -> Iterator[extensions.Action]:
+    """Where the descriptor is edited, for who may change the entity."""
+    url = well_known.edit_url(entity)
+    if url and may_change(user, entity):
+        yield extensions.Action("Edit the descriptor", url)
 
 
 def problems_of(entity: Entity, user: User) -> list[Problem]:
@@ -192,7 +205,14 @@ def _tabs(request: HttpRequest, entity: Entity) -> Iterator[TabLink]:
         ("dependencies", "Dependencies", "catalog:dependencies", entity.kind not in WITHOUT_DEPENDENCIES)
     )
     own.append(("api", "API", "catalog:api", entity.kind == "api" or _has_apis(entity)))
-    own.append(("docs", "Docs", "catalog:docs", docs_ref(entity) != ""))
+    own.append(
+        (
+            "docs",
+            "Docs",
+            "catalog:docs",
+            well_known.docs_ref(entity) != "" or well_known.docs_owner(entity) != "",
+        )
+    )
     for slug, title, name, applies in own:
         if applies:
             yield TabLink(slug, title, reverse(name, args=place))
@@ -206,11 +226,3 @@ def _tabs(request: HttpRequest, entity: Entity) -> Iterator[TabLink]:
 def _has_apis(entity: Entity) -> bool:
     spec = entity.document.get("spec")
     return isinstance(spec, dict) and bool(spec.get("providesApis") or spec.get("consumesApis"))
-
-
-def docs_ref(entity: Entity) -> str:
-    """Where its documentation is said to be: `dir:.`, or nothing."""
-    metadata = entity.document.get("metadata")
-    values = metadata.get("annotations") if isinstance(metadata, dict) else None
-    ref = values.get("backstage.io/techdocs-ref") if isinstance(values, dict) else None
-    return ref if isinstance(ref, str) else ""

@@ -5,6 +5,7 @@ Each checks, changes, records and rings a worker once the change is committed. R
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from uuid import UUID
 
@@ -112,11 +113,7 @@ def remove(location_id: UUID, *, by: User) -> None:
     if not (by.is_staff or location.registered_by_id == by.pk):
         raise Refused("Only who registered a location, or an administrator, may remove it. Ask one of them.")
     refs = store.remove_entities_of(location)
-    heirs = list(
-        Location.objects.filter(
-            problems__code=Problem.Code.CONFLICT, problems__entity_ref__in=refs
-        ).distinct()
-    )
+    heirs = claimants_of(refs)
     audit.record(
         "location.removed",
         actor=by,
@@ -129,5 +126,16 @@ def remove(location_id: UUID, *, by: User) -> None:
         problem_store.follow_references([], [], refs)
         store.raise_revision(at=timezone.now())
         org.sync_if_concerned(refs)
-    for heir in heirs:  # the second claimant of a name gets it now
+    owe_reads(heirs)
+
+
+def claimants_of(refs: Iterable[str]) -> list[Location]:
+    """The locations that describe one of `refs` too, in vain: to be read once these are gone."""
+    conflicts = Problem.objects.filter(code=Problem.Code.CONFLICT, entity_ref__in=list(refs))
+    return list(Location.objects.filter(pk__in=conflicts.values("location")))
+
+
+def owe_reads(heirs: Iterable[Location]) -> None:
+    """The second claimant of a name gets it now."""
+    for heir in heirs:
         _owe_a_read(heir)

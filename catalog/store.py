@@ -20,7 +20,7 @@ from django.db import connection
 from catalog import relation_store
 from catalog.entity_rows import EntityRow
 from catalog.ids import new_id
-from catalog.models import Location
+from catalog.models import Entity, Location
 from catalog.packed_text import pack
 
 _CATALOGUE_LOCK = 7_340_004  # any number, the same in every process
@@ -195,6 +195,17 @@ def remove_all_but(location: Location, refs: Collection[str]) -> list[str]:
 
 def remove_entities_of(location: Location) -> list[str]:
     return remove_all_but(location, [])
+
+
+def remove_entity(entity: Entity) -> None:
+    _delete([entity.pk], [entity.ref])
+
+
+def count_entities(location: Location) -> None:
+    """Bring `entity_count` up to date."""
+    Location.objects.filter(pk=location.pk).update(
+        entity_count=Entity.objects.filter(location=location).count()
+    )
 
 
 def _delete(ids: list[object], refs: list[str]) -> None:

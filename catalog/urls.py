@@ -16,6 +16,7 @@ urlpatterns = [
     path(f"{_ENTITY}docs/", entity.docs, name="docs"),
     path(f"{_ENTITY}source/", entity.source, name="source"),
     path(f"{_ENTITY}activity/", entity.activity, name="activity"),
+    path(f"{_ENTITY}remove/", entity.remove, name="entity_remove"),
     path(f"{_ENTITY}refresh/", entity.refresh, name="entity_refresh"),
     path("search/", search.search_page, name="search"),
     path("locations/", locations.location_list, name="locations"),

@@ -11,17 +11,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from catalog import entity_graph, extensions, known_links, locations, owner_page
+from catalog import entity_graph, extensions, known_links, locations, orphans, owner_page, well_known
 from catalog.definitions import definition_of
 from catalog.doc_tree import read_docs
 from catalog.entity_page import (
     CONTAINERS,
     OWNERS,
     WITHOUT_DEPENDENCIES,
-    docs_ref,
     entity_view,
     problems_of,
     shell,
@@ -30,8 +29,9 @@ from catalog.errors import Unreadable
 from catalog.highlight import source_lines
 from catalog.models import Entity
 from catalog.neighbours import relation_groups
+from catalog.ownership import may_change
 from catalog.visibility import hidden_among, masked
-from control.models import AuditEvent
+from control.models import AuditEvent, User
 from control.web import person, wants_fragment
 
 EVENTS_SHOWN = 30
@@ -61,11 +61,24 @@ def overview(request: HttpRequest, entity: Entity) -> HttpResponse:
     context |= {
         "groups": groups,
         "links": known_links.written_links(entity),
-        "known_links": known_links.annotation_links(entity),
+        "known_links": _known_links(entity, person(request)),
         "panels": extensions.panels(request, entity),
         "events": _events(entity)[:LAST_EVENTS],
     }
     return render(request, "catalog/entity_overview.html", context)
+
+
+def _known_links(entity: Entity, user: User) -> list[known_links.Link]:
+    """What its annotations stand for, and the template that it was made from."""
+    found = well_known.annotation_links(entity)
+    ref = well_known.source_template(entity)
+    made_from = Entity.objects.visible_to(user).light().filter(ref=ref).first() if ref else None
+    if made_from:
+        link = known_links.Link(
+            f"Made from {made_from.label}", made_from.get_absolute_url(), "layout-template"
+        )
+        return [link, *found]
+    return found
 
 
 @require_safe
@@ -96,15 +109,25 @@ def api(request: HttpRequest, entity: Entity) -> HttpResponse:
 @login_required
 @entity_view
 def docs(request: HttpRequest, entity: Entity) -> HttpResponse:
-    ref = docs_ref(entity)
+    owner = _docs_owner(entity, person(request))
+    ref = well_known.docs_ref(owner)
     context: dict[str, Any] = shell(request, entity, tab="docs") | {"docs_ref": ref}
     status = 200
     try:
-        context["docs"] = read_docs(entity, ref, request.GET.get("page", ""))
+        context["docs"] = read_docs(owner, ref, request.GET.get("page", ""))
     except Unreadable as error:
         context["trouble"] = str(error)
         status = 404 if request.GET.get("page") else 200
     return render(request, "catalog/entity_docs.html", context, status=status)
+
+
+def _docs_owner(entity: Entity, user: User) -> Entity:
+    """Itself, or the entity whose documentation it shares; itself too where that one is not there."""
+    ref = well_known.docs_owner(entity)
+    shared = (
+        Entity.objects.visible_to(user).select_related("location").filter(ref=ref).first() if ref else None
+    )
+    return shared or entity
 
 
 @require_safe
@@ -113,7 +136,8 @@ def docs(request: HttpRequest, entity: Entity) -> HttpResponse:
 def source(request: HttpRequest, entity: Entity) -> HttpResponse:
     """The YAML of this document with its own line numbers and what is wrong in them; all annotations and labels."""
     user = person(request)
-    hidden = hidden_among(entity.relations.values_list("target_ref", flat=True), user)
+    named = [well_known.docs_owner(entity), well_known.source_template(entity)]
+    hidden = hidden_among([*named, *entity.relations.values_list("target_ref", flat=True)], user)
     problems = {
         problem.line: problem.message
         for problem in problems_of(entity, user)
@@ -125,7 +149,9 @@ def source(request: HttpRequest, entity: Entity) -> HttpResponse:
         "source": source_lines(
             masked(entity.source_text, hidden), "yaml", first=entity.source_line, problems=problems
         ),
-        "annotations": sorted(known_links.annotations_of(entity).items()),
+        "annotations": [
+            (key, masked(value, hidden)) for key, value in sorted(known_links.annotations_of(entity).items())
+        ],
         "labels": sorted(known_links.labels_of(entity).items()),
     }
     return render(request, "catalog/entity_source.html", context)
@@ -151,6 +177,20 @@ def refresh(request: HttpRequest, entity: Entity) -> HttpResponse:
         return render(request, "catalog/_refresh.html", {"entity": entity, "refresh": "asked"})
     messages.success(request, "Asked. Portico reads its source again now.")
     return redirect(reverse("catalog:entity", args=[entity.kind, entity.namespace, entity.name]))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@entity_view
+def remove(request: HttpRequest, entity: Entity) -> HttpResponse:
+    """A GET says what would happen; a POST removes an orphan. `orphans.remove` says who may, and when."""
+    if request.method == "POST":
+        orphans.remove(entity.pk, by=person(request))
+        messages.success(request, f"Removed {entity.label} from the catalogue.")
+        return redirect("catalog:list")
+    may = may_change(person(request), entity)
+    context = {"entity": entity, "may_remove": may and entity.orphaned_at is not None, "may_change": may}
+    return render(request, "catalog/entity_remove.html", context, status=200 if may else 403)
 
 
 def _events(entity: Entity) -> QuerySet[AuditEvent]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from catalog.known_links import annotation_links, safe_url, written_links
+from catalog.known_links import safe_url, written_links
 from catalog.models import Entity
+from catalog.well_known import annotation_links
 
 
 def described(**metadata: Any) -> Entity:
