@@ -6,7 +6,9 @@ class CatalogConfig(AppConfig):
     verbose_name = "Catalogue"
 
     def ready(self) -> None:
-        from catalog import subjects
+        from catalog import custom_kinds, subjects
         from control.subjects import register_resolver
+        from control.templatetags.portico import register_kind_icons
 
         register_resolver(subjects.resolve)
+        register_kind_icons(custom_kinds.icon_of_kind)

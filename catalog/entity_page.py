@@ -18,7 +18,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from catalog import extensions, refs, well_known
+from catalog import custom_kinds, extensions, refs, well_known
 from catalog.deprecations import deprecations_of
 from catalog.entity_status import status_items
 from catalog.location_page import is_owed
@@ -153,6 +153,7 @@ def _facts(entity: Entity, named: dict[str, Entity], user: User) -> Iterator[Fac
         yield Fact("Type", entity.type)
     if entity.system_ref:
         yield _named_fact("System", entity.system_ref, named.get(entity.system_ref), entity)
+    yield from _defined_facts(entity)
     yield from _profile_facts(entity)
     yield _source_fact(entity)
 
@@ -175,6 +176,15 @@ def _named_fact(label: str, ref: str, target: Entity | None, beside: Entity) -> 
             label, refs.short(ref, namespace=beside.namespace), aside="not in the catalogue", state="unknown"
         )
     return Fact(label, target.label, target.get_absolute_url())
+
+
+def _defined_facts(entity: Entity) -> Iterator[Fact]:
+    """What the definition of its kind says is worth showing."""
+    kind = custom_kinds.shown(entity.kind)
+    columns = kind.columns if kind else ()
+    for column, value in zip(columns, custom_kinds.column_values(columns, entity.document), strict=True):
+        if value:
+            yield Fact(column.title, value)
 
 
 def _profile_facts(entity: Entity) -> Iterator[Fact]:

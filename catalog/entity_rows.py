@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from catalog.refs import DEFAULT_NAMESPACE
-from catalog.relations import Stated, stated_relations
+from catalog.relations import RelationField, Stated, stated_relations
 from catalog.terms import keys_of, terms_of
 from catalog.words import name_words, words
 
@@ -46,13 +47,23 @@ class EntityRow:
 
 
 def entity_row(
-    document: dict[str, Any], *, path: str, line: int, text: str, parent_ref: str
+    document: dict[str, Any],
+    *,
+    path: str,
+    line: int,
+    text: str,
+    parent_ref: str,
+    defined: Collection[RelationField] = (),
+    defined_digest: str = "",
 ) -> tuple[EntityRow, list[Stated]]:
-    """The row of a valid document, and the references in it that are none."""
+    """The row of a valid document, and the references in it that are none.
+
+    `defined` are relation fields that the definition of its kind adds; a change of theirs is a change of the entity.
+    """
     metadata, spec = document["metadata"], document.get("spec") or {}
     kind = document["kind"].lower()
     namespace, name = (metadata.get("namespace") or DEFAULT_NAMESPACE).lower(), metadata["name"]
-    stated = list(stated_relations(document, kind, namespace))
+    stated = list(stated_relations(document, kind, namespace, defined))
     relations = list(dict.fromkeys((found.relation, found.target_ref) for found in stated if not found.error))
     owner_ref = next((target for type, target in relations if type == "ownedBy"), "")
     system_ref = next(
@@ -76,7 +87,7 @@ def entity_row(
         system_ref=system_ref,
         tags=tags,
         document=content,
-        digest=hashlib.sha256(content.encode()).hexdigest(),
+        digest=hashlib.sha256((content + defined_digest).encode()).hexdigest(),
         term_keys=keys_of(terms_of(document)),
         search=search_vector(
             [*name_words(name), *words(title[:TITLE_LENGTH])],

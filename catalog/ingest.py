@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from catalog import org, problem_store, store
+from catalog import custom_kinds, org, problem_store, store
 from catalog.errors import Unreadable
 from catalog.ingest_record import record_failure, record_ingestion
 from catalog.models import Entity, Location, SourceFile
@@ -123,7 +123,12 @@ def _read_and_write(location: Location, signs: _SignsOfLife, started: datetime) 
     stage = store.Stage()
     with open_source(location) as source:
         reading = read_location(
-            source, known, is_org_source=location.is_org_source, emit=stage.add, progress=signs
+            source,
+            known,
+            is_org_source=location.is_org_source,
+            defined=custom_kinds.in_force(),
+            emit=stage.add,
+            progress=signs,
         )
         signs(f"Writing {len(reading.described):,} entities", at_once=True)
         return _write(location, reading, stage, known, source.revision, started)
@@ -159,6 +164,7 @@ def _write(
         org.sync_if_concerned([*written.added, *written.changed, *removed])
     problem_store.count_again(row, [*written.added, *removed])
     _succeeded(row, revision, started)
+    custom_kinds.owe_reads([*written.added, *written.changed, *removed], at=timezone.now())
     return Outcome(
         len(written.added), len(written.changed), len(removed), len(reading.troubles) + len(written.foreign)
     )

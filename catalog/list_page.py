@@ -6,16 +6,18 @@ many is `listing.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.core.cache import cache
 from django.db.models import Count, Max, Q
 from django.http import QueryDict
 from django.urls import reverse
 
-from catalog import refs
+from catalog import custom_kinds, refs
+from catalog.kind_definitions import Column
 from catalog.listing import FacetValue, Filters, Order, Page
 from catalog.location_page import troubled
 from catalog.models import CatalogRevision, Entity, Location
@@ -103,6 +105,7 @@ class Row:
     owner: Named
     system: Named
     is_deprecated: bool
+    cells: Sequence[str] = ()  # of the columns that the definition of its kind adds
 
 
 @dataclass(frozen=True)
@@ -187,9 +190,17 @@ def columns(address: Address, order: Order) -> list[ColumnHead]:
     return heads
 
 
-def rows(entities: Iterable[Entity]) -> list[Row]:
-    """The rows with the names of owners and systems, in one query."""
+def own_columns(filters: Filters) -> Sequence[Column]:
+    """What the definition of a kind adds to a list of that kind alone."""
+    kinds = filters.chosen.get("kind", ())
+    defined = custom_kinds.shown(kinds[0]) if len(kinds) == 1 else None
+    return defined.columns if defined else ()
+
+
+def rows(entities: Iterable[Entity], added: Sequence[Column] = ()) -> list[Row]:
+    """The rows with the names of owners and systems, in one query; one more for columns that are added."""
     listed = list(entities)
+    cells = _cells(listed, added) if added else {}
     named = entities_by_ref(ref for entity in listed for ref in (entity.owner_ref, entity.system_ref))
     return [
         Row(
@@ -199,9 +210,15 @@ def rows(entities: Iterable[Entity]) -> list[Row]:
             owner=_owner(entity, named),
             system=_named(entity.system_ref, entity, named),
             is_deprecated=entity.lifecycle.lower() == "deprecated",
+            cells=cells.get(entity.pk, ()),
         )
         for entity in listed
     ]
+
+
+def _cells(listed: list[Entity], added: Sequence[Column]) -> dict[UUID, list[str]]:
+    found = Entity.objects.filter(pk__in=[entity.pk for entity in listed]).values_list("pk", "document")
+    return {pk: custom_kinds.column_values(added, document) for pk, document in found}
 
 
 def about(entity: Entity) -> str:

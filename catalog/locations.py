@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from catalog import org, problem_store, store, targets, tasks
+from catalog import custom_kinds, org, problem_store, store, targets, tasks
 from catalog.ingest_record import NAMED
 from catalog.models import Location, Problem
 from catalog.naming import location_ref
@@ -126,6 +126,7 @@ def remove(location_id: UUID, *, by: User) -> None:
         problem_store.follow_references([], [], refs)
         store.raise_revision(at=timezone.now())
         org.sync_if_concerned(refs)
+        custom_kinds.owe_reads(refs, at=timezone.now())
     owe_reads(heirs)
 
 

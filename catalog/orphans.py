@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from catalog import locations, org, problem_store, store
+from catalog import custom_kinds, locations, org, problem_store, store
 from catalog.models import Entity
 from catalog.ownership import may_change
 from control import audit
@@ -37,6 +37,7 @@ def remove(entity_id: UUID, *, by: User) -> None:
     store.count_entities(entity.location)
     store.raise_revision(at=timezone.now())
     org.sync_if_concerned([entity.ref])
+    custom_kinds.owe_reads([entity.ref], at=timezone.now())
     locations.owe_reads(heirs)
 
 

@@ -1,6 +1,6 @@
 """Words and icons for what the catalogue holds: kinds, relations, references, places.
 
-Says how things are called on pages; reads no database and makes no HTML. Links from metadata are `known_links.py`.
+Says how things are called on pages and makes no HTML; only kinds that are not built in are looked up, once per request.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from catalog import custom_kinds
 from catalog.models import Entity, Location
-from control.templatetags.portico import KIND_ICONS, KIND_ICONS_BY_TYPE, UNKNOWN_KIND_ICON
+from control.templatetags.portico import kind_icon_name
 
 NO_BREAK = "\u00a0"
 
@@ -57,9 +58,11 @@ RELATION_ORDER = (
 
 
 def kind_words(kind: str, document: dict[str, object] | None = None) -> KindWords:
-    """Words for a lower-case kind; an unknown kind keeps the spelling of its document."""
+    """Words for a lower-case kind, by its definition; one that nobody described keeps the spelling of its document."""
     if words := _KINDS.get(kind):
         return words
+    if defined := custom_kinds.shown(kind):
+        return KindWords(defined.name, defined.plural)
     spelled = document.get("kind") if document else None
     name = str(spelled) if spelled else kind[:1].upper() + kind[1:]
     return KindWords(name, name)
@@ -67,7 +70,7 @@ def kind_words(kind: str, document: dict[str, object] | None = None) -> KindWord
 
 def icon_of(kind: str, type: str = "") -> str:
     """The name of its icon in the lucide set."""
-    return KIND_ICONS_BY_TYPE.get((kind, type.lower())) or KIND_ICONS.get(kind, UNKNOWN_KIND_ICON)
+    return kind_icon_name(kind, type.lower())
 
 
 def relation_words(type: str) -> str:

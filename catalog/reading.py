@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from catalog import placeholders
+from catalog import custom_kinds, placeholders
+from catalog.custom_kinds import Defined
 from catalog.entity_rows import EntityRow, entity_row
 from catalog.errors import Unreadable
+from catalog.kind_definitions import is_definition
 from catalog.models import Problem, SourceFile
 from catalog.refs import ref_of
 from catalog.sources import Source
@@ -94,11 +96,12 @@ def read_location(
     known: Mapping[str, SourceFile],
     *,
     is_org_source: bool,
+    defined: Defined,
     emit: Callable[[list[EntityRow]], None],
     progress: Callable[[str], None],
 ) -> Reading:
     """All that `source` yields; rows go to `emit` in batches. Raises `Unreadable` when its entry cannot be read."""
-    reader = _Reader(source, known, is_org_source, emit)
+    reader = _Reader(source, known, is_org_source, defined, emit)
     reader.walk(progress)
     return Reading(list(reader.files.values()), reader.troubles)
 
@@ -109,11 +112,13 @@ class _Reader:
         source: Source,
         known: Mapping[str, SourceFile],
         is_org_source: bool,
+        defined: Defined,
         emit: Callable[[list[EntityRow]], None],
     ) -> None:
         self._source = source
         self._known = known
         self._is_org_source = is_org_source
+        self._defined = defined
         self._emit = emit
         self._rows: list[EntityRow] = []
         self._claimed: dict[str, str] = {}  # ref → key of the file that describes it: the first one
@@ -194,9 +199,14 @@ class _Reader:
 
     def _reads_same(self, known: SourceFile) -> bool:
         try:
-            return all(digest_of(self._content(key)) == digest for key, digest in known.reads.items())
+            return all(self._is_as_read(key, digest) for key, digest in known.reads.items())
         except Unreadable:
             return False
+
+    def _is_as_read(self, key: str, digest: str) -> bool:
+        if key.startswith(custom_kinds.READS):
+            return custom_kinds.is_judged_the_same(key, digest, self._defined)
+        return digest_of(self._content(key)) == digest
 
     def _content(self, key: str) -> bytes:
         if key not in self._contents:
@@ -233,11 +243,15 @@ class _Reader:
         value = self._filled(document, found)
         if value is None:
             return
-        faults = faults_of(value)
+        faults = faults_of(value) or self._faults_by_definition(value, found)
         if faults:
             self._refuse(document, value, faults, found)
         else:
             self._accept(document, value, target, found)
+
+    def _faults_by_definition(self, value: dict[str, Any], found: FileRead) -> list[Fault]:
+        found.reads |= custom_kinds.judged_by(value, self._defined)
+        return custom_kinds.faults_of(value, self._defined)
 
     def _filled(self, document: Document, found: FileRead) -> Any:
         """The document with its placeholders replaced; None when one could not be."""
@@ -282,8 +296,15 @@ class _Reader:
             return
         self._claimed[ref] = found.key
         found.refs.append(ref)
+        kind = self._defined.get(value["kind"].lower())
         row, errors = entity_row(
-            value, path=found.key, line=document.line, text=document.text, parent_ref=target.pointer
+            value,
+            path=found.key,
+            line=document.line,
+            text=document.text,
+            parent_ref=target.pointer,
+            defined=kind.relations if kind else (),
+            defined_digest=kind.relations_digest if kind else "",
         )
         self._rows.append(row)
         for stated in errors:
@@ -302,6 +323,11 @@ class _Reader:
             return Problem.Code.NOT_ALLOWED, (
                 f"A {value['kind']} cannot come from this location, because groups decide about requests. Ask an "
                 "administrator to register the location as a source of people and teams."
+            )
+        if is_definition(value) and not self._is_org_source:
+            return Problem.Code.NOT_ALLOWED, (
+                "A KindDefinition cannot come from this location, because it decides which documents of all teams are "
+                "taken. Ask an administrator to put it into a source of people and teams."
             )
         if ref in self._claimed:
             return Problem.Code.CONFLICT, (

@@ -6,7 +6,7 @@ Kinds that nobody described relate by owner, system and domain as the known ones
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from catalog.refs import RefInvalid, canonical
@@ -76,12 +76,19 @@ class Stated(NamedTuple):
     error: str = ""
 
 
-def stated_relations(document: Mapping[str, Any], kind: str, namespace: str) -> Iterator[Stated]:
-    """Every relation that a valid `document` states, in the order of its fields; `kind` in lower case."""
+def stated_relations(
+    document: Mapping[str, Any], kind: str, namespace: str, defined: Collection[RelationField] = ()
+) -> Iterator[Stated]:
+    """Every relation that a valid `document` states, in the order of its fields; `kind` in lower case.
+
+    `defined` are the fields that the definition of a kind adds, or reads in its own way.
+    """
     spec = document.get("spec")
     if not isinstance(spec, dict):
         return
-    for field in _FIELDS.get(kind, _FIELDS_OF_OTHER_KINDS):
+    named = {field.name for field in defined}
+    known = _FIELDS.get(kind, _FIELDS_OF_OTHER_KINDS)
+    for field in (*defined, *(field for field in known if field.name not in named)) if defined else known:
         value = spec.get(field.name)
         if not value:
             continue

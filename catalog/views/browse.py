@@ -50,6 +50,7 @@ def _context(request: HttpRequest, filters: Filters, user: User) -> dict[str, An
     page = listing.list_entities(filters, user=user, order=order, page=_number(request.GET.get("page")))
     texts = [text for text in request.GET.getlist("filter") if text.strip()]
     is_plain = not {key for key, values in request.GET.lists() if any(values)} & {"sort", "page"}
+    added = list_page.own_columns(filters)
     facets = list_page.facet_groups(listing.facets(filters, user=user))
     return {
         "filters": filters,
@@ -57,7 +58,8 @@ def _context(request: HttpRequest, filters: Filters, user: User) -> dict[str, An
         "other_filters": texts[1:],
         "order": order,
         "page": page,
-        "rows": list_page.rows(page.entities),
+        "rows": list_page.rows(page.entities, added),
+        "added_columns": added,
         "columns": list_page.columns(address, order),
         "chips": list_page.chips(filters, address, texts),
         "facets": facets,

@@ -6,6 +6,7 @@ Words for times and lengths are in `times.py`, measured drawings in `drawings.py
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -79,10 +80,32 @@ def icon(name: str, size: int = 16) -> SafeString:
 @register.simple_tag
 def kind_icon(kind: str, type: str = "", size: int = 16) -> SafeString:
     """The icon of an entity's kind; websites and libraries have their own."""
-    kind = kind.lower()
-    name = KIND_ICONS_BY_TYPE.get((kind, str(type).lower())) or KIND_ICONS.get(kind, UNKNOWN_KIND_ICON)
-    drawing: SafeString = icon(name, size)
+    drawing: SafeString = icon(kind_icon_name(kind.lower(), str(type).lower()), size)
     return drawing
+
+
+def kind_icon_name(kind: str, type: str = "") -> str:
+    """Its name in the lucide set; kinds that are not built in are asked of whoever registered."""
+    if name := KIND_ICONS_BY_TYPE.get((kind, type)) or KIND_ICONS.get(kind):
+        return name
+    return next((name for source in _icon_sources if (name := source(kind))), UNKNOWN_KIND_ICON)
+
+
+_icon_sources: list[Callable[[str], str]] = []
+
+
+def register_kind_icons(source: Callable[[str], str]) -> None:
+    """`source` gives the icon of a lower-case kind, or nothing."""
+    if source not in _icon_sources:
+        _icon_sources.append(source)
+
+
+def is_icon(name: str) -> bool:
+    try:
+        _drawn(name, 16)
+    except lucide.IconDoesNotExist:
+        return False
+    return True
 
 
 @register.simple_tag
