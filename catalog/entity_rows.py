@@ -14,12 +14,13 @@ from typing import Any
 from catalog.refs import DEFAULT_NAMESPACE
 from catalog.relations import RelationField, Stated, stated_relations
 from catalog.terms import keys_of, terms_of
-from catalog.words import name_words, words
+from catalog.words import name_words, without_tricks, words
 
 _as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 MOST_WORDS = 2_000  # of one weight: a search vector holds a megabyte
 _WEIGHTS = ("1A", "2B", "")  # position and weight: how often a word stands in one part does not matter
 TITLE_LENGTH, COLUMN_LENGTH = 500, 200
+DESCRIPTION_LENGTH = 5_000  # lists read fifty at a time; the document keeps all of it
 
 
 @dataclass(slots=True)
@@ -70,8 +71,9 @@ def entity_row(
         (target for type, target in relations if type == "partOf" and target.startswith("system:")), ""
     )
     profile: dict[str, Any] = spec["profile"] if isinstance(spec.get("profile"), dict) else {}
-    title = _text(metadata.get("title")) or _text(profile.get("displayName"))
-    description, type = _text(metadata.get("description")), _text(spec.get("type")).lower()
+    title = without_tricks(_text(metadata.get("title")) or _text(profile.get("displayName")))
+    description = without_tricks(_text(metadata.get("description"))[:DESCRIPTION_LENGTH])
+    type = without_tricks(_text(spec.get("type"))).lower()
     tags = metadata.get("tags") or []
     content = _as_json(document)
     row = EntityRow(
@@ -82,7 +84,7 @@ def entity_row(
         title=title[:TITLE_LENGTH],
         description=description,
         type=type[:COLUMN_LENGTH],
-        lifecycle=_text(spec.get("lifecycle")).lower()[:COLUMN_LENGTH],
+        lifecycle=without_tricks(_text(spec.get("lifecycle"))).lower()[:COLUMN_LENGTH],
         owner_ref=owner_ref,
         system_ref=system_ref,
         tags=tags,

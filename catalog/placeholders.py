@@ -62,12 +62,20 @@ class _Resolver:
             raise PlaceholderFailed(path, f"More than {MOST_IN_ONE_DOCUMENT} files are pulled in. Use fewer.")
         try:
             data = self._read(target)
-            self._bytes_left -= len(data)
-            if self._bytes_left < 0:
-                raise ValueError(f"All files together have more than {FILE_LIMIT_BYTES:,} bytes.")
-            return _parsed(name, data)
+            self._pay(len(data))
+            value = _parsed(name, data)
+            if not isinstance(value, str):  # a few lines of aliases may stand for millions of characters
+                self._pay(len(json.dumps(value)) - len(data))
+            return value
         except (Unreadable, YamlError, ValueError, RecursionError) as error:
             raise PlaceholderFailed(path, f"{name} could not be read. {error}") from error
+
+    def _pay(self, size: int) -> None:
+        self._bytes_left -= max(size, 0)
+        if self._bytes_left < 0:
+            raise ValueError(
+                f"All files together have more than {FILE_LIMIT_BYTES:,} bytes. Use less of them."
+            )
 
 
 def _parsed(name: str, data: bytes) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import F, Q
@@ -15,6 +16,8 @@ from catalog.models import Entity, Location, Problem
 from catalog.reading import Trouble
 
 MOST_OF_ONE_LOCATION = 1_000
+_TEXTS_AT_ONCE = 50
+_POINTED_AT_IN_ONE = 50  # problems of one entity that lead to their line; the others to its beginning
 _DANGLING = """
 INSERT INTO catalog_problem (
     location_id, entity_id, entity_ref, target_ref, severity, code, path, line, message, found_at
@@ -108,13 +111,16 @@ def _point_at_lines(refs: Sequence[str]) -> None:
     """From the beginning of the document to the line with the reference, for as many as people will look at."""
     begun = Problem.objects.filter(
         code=Problem.Code.DANGLING, entity_ref__in=refs, line=F("entity__source_line")
-    ).select_related("entity")[:MOST_OF_ONE_LOCATION]
-    found = []
+    )[:MOST_OF_ONE_LOCATION]
+    of_entity: dict[UUID | None, list[Problem]] = {}
     for problem in begun:
-        if problem.entity is not None:
-            problem.line = problem.entity.source_line + _line_with(
-                problem.entity.source_text, problem.target_ref
-            )
+        of_entity.setdefault(problem.entity_id, []).append(problem)
+    # Texts may be megabytes: each is held once, and only a few at a time.
+    texts = Entity.objects.filter(pk__in=list(of_entity)).only("source_line", "source_text")
+    found = []
+    for entity in texts.iterator(chunk_size=_TEXTS_AT_ONCE):
+        for problem in of_entity[entity.pk][:_POINTED_AT_IN_ONE]:
+            problem.line = entity.source_line + _line_with(entity.source_text, problem.target_ref)
             found.append(problem)
     Problem.objects.bulk_update(found, ["line"], batch_size=500)
 

@@ -17,18 +17,20 @@ from catalog import custom_kinds, placeholders
 from catalog.custom_kinds import Defined
 from catalog.entity_rows import EntityRow, entity_row
 from catalog.errors import Unreadable
+from catalog.excess import faults_of_size
 from catalog.kind_definitions import is_definition
 from catalog.models import Problem, SourceFile
 from catalog.refs import ref_of
 from catalog.sources import Source
 from catalog.validate import Fault, faults_of, is_name, is_namespace, unknown_version
-from catalog.yaml12 import Document, YamlError, decode, documents, line_of
+from catalog.yaml12 import Document, YamlError, decode, documents, line_of, lines_of
 
 # Mixed into every digest: what is made of a file changed with the program, so it must be read anew.
-FORMAT = b"1"
+FORMAT = b"2"
 DEPTH_LIMIT = 20  # Location entities that point to Location entities
 FILE_LIMIT = 100_000
 ORG_KINDS = frozenset({"user", "group"})
+CONTENTS_LIMIT_BYTES = 50_000_000
 BATCH = 500  # rows handed on at once: bounds memory, and round trips too
 _MESSAGES_PER_DOCUMENT = 10
 
@@ -122,7 +124,8 @@ class _Reader:
         self._emit = emit
         self._rows: list[EntityRow] = []
         self._claimed: dict[str, str] = {}  # ref → key of the file that describes it: the first one
-        self._contents: dict[str, bytes] = {}
+        self._contents: dict[str, bytes] = {}  # of what placeholders pull in, up to `CONTENTS_LIMIT_BYTES`
+        self._contents_bytes = 0
         self.files: dict[str, FileRead] = {}
         self.troubles: list[Trouble] = []
 
@@ -162,6 +165,11 @@ class _Reader:
         )
 
     def _file(self, target: Target, parent_path: str, *, is_only: bool) -> FileRead:
+        if not target.key.isprintable() or not _is_text(target.key):
+            shown = target.key.encode("unicode_escape", "surrogatepass").decode()
+            words = f"The name {shown} holds characters that cannot be shown. Rename the file."
+            self._trouble(Problem.Code.UNREADABLE, words, shown, 1)
+            return FileRead(target.key, State.UNREADABLE)
         try:
             data = self._source.read(target.key)
         except Unreadable as error:
@@ -209,9 +217,13 @@ class _Reader:
         return digest_of(self._content(key)) == digest
 
     def _content(self, key: str) -> bytes:
-        if key not in self._contents:
-            self._contents[key] = self._source.read(key)
-        return self._contents[key]
+        if key in self._contents:
+            return self._contents[key]
+        data = self._source.read(key)
+        if self._contents_bytes + len(data) <= CONTENTS_LIMIT_BYTES:
+            self._contents[key] = data
+            self._contents_bytes += len(data)
+        return data
 
     def _parsed(self, target: Target, data: bytes, digest: str) -> FileRead:
         found = FileRead(target.key, State.PARSED)
@@ -219,8 +231,8 @@ class _Reader:
         try:
             for document in documents(decode(data)):
                 self._document(document, target, found)
-        except YamlError as error:  # not even text
-            self._trouble(Problem.Code.YAML, str(error), target.key, error.line)
+        except YamlError as error:  # not even text, or more than is read: said before what is wrong inside
+            self.troubles.insert(before, Trouble(Problem.Code.YAML, str(error), target.key, error.line))
             found.kept |= self._refs_before(target.key)
         if len(self.troubles) == before:
             found.digest = digest
@@ -243,7 +255,7 @@ class _Reader:
         value = self._filled(document, found)
         if value is None:
             return
-        faults = faults_of(value) or self._faults_by_definition(value, found)
+        faults = faults_of(value) or faults_of_size(value) or self._faults_by_definition(value, found)
         if faults:
             self._refuse(document, value, faults, found)
         else:
@@ -307,7 +319,7 @@ class _Reader:
             defined_digest=kind.relations_digest if kind else "",
         )
         self._rows.append(row)
-        for stated in errors:
+        for stated in errors[:_MESSAGES_PER_DOCUMENT]:
             line = line_of(document.text, ("spec", stated.field), first_line=document.line)
             self._trouble(Problem.Code.INVALID, f"spec.{stated.field}: {stated.error}", found.key, line, ref)
         if unknown := unknown_version(value):
@@ -339,15 +351,16 @@ class _Reader:
         self, document: Document, value: dict[str, Any], ref: str, found: FileRead
     ) -> Iterator[Target]:
         spec = value["spec"] if isinstance(value.get("spec"), dict) else {}
-        written = [
-            ((), spec.get("target")),
-            *((("targets", i), t) for i, t in enumerate(spec.get("targets") or [])),
-        ]
+        several = spec.get("targets") or []
+        lines = lines_of(document.text, ("spec", "targets"), len(several), first_line=document.line)
+        written = list(zip(lines, several, strict=True))
+        if "target" in spec:
+            line = line_of(document.text, ("spec", "target"), first_line=document.line)
+            written.insert(0, (line, spec["target"]))
         is_optional = spec.get("presence") == "optional"
-        for path, target in written:
+        for line, target in written:
             if not isinstance(target, str):
                 continue
-            line = line_of(document.text, ("spec", *(path or ("target",))), first_line=document.line)
             try:
                 for key in self._source.resolve(found.key, target):
                     yield Target(key, ref, line, is_optional)
@@ -358,6 +371,11 @@ class _Reader:
 
 def digest_of(data: bytes) -> str:
     return hashlib.sha256(FORMAT + data).hexdigest()
+
+
+def _is_text(key: str) -> bool:
+    """Not for names of files in another encoding: Python keeps such bytes as half characters."""
+    return not any("\ud800" <= character <= "\udfff" for character in key)
 
 
 def _same(known: SourceFile) -> FileRead:

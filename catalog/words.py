@@ -18,6 +18,19 @@ def folded(text: str) -> str:
     return "".join(c for c in decomposed if not unicodedata.combining(c)).lower()
 
 
+# What changes how text beside it reads, or is not seen: bidirectional overrides and isolates, zero-width spaces, soft
+# hyphens, control characters (tabs and line breaks apart), tag characters. Joiners stay: scripts and emoji need them.
+_TRICKS = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u2028\u2029\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
+
+
+def without_tricks(text: str) -> str:
+    """Text of strangers as lists and headings show it; what it says is kept whole in its document."""
+    return text if text.isascii() and text.isprintable() else _TRICKS.sub("", text)
+
+
 def words(text: str) -> list[str]:
     return [word[:LONGEST_WORD] for word in _WORD.findall(folded(text))]
 

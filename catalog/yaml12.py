@@ -19,6 +19,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from catalog.yaml_words import explained
 
 FILE_LIMIT_BYTES = 20_000_000
+DOCUMENTS_LIMIT = 20_000  # of one file
 # The C composer calls itself for every level: some thousands overflow the stack of the process.
 DEPTH_LIMIT = 100
 # Characters of a document once every alias is written out: what a few lines of aliases may grow to.
@@ -76,7 +77,7 @@ def decode(data: bytes) -> str:
 
 
 def documents(text: str) -> Iterator[Document]:
-    """Every document of a file, in order; each fails alone."""
+    """Every document of a file, in order; each fails alone. Raises `YamlError` after `DOCUMENTS_LIMIT` of them."""
     line, index = 1, 0
     for chunk in _chunks(text):
         start = line
@@ -84,6 +85,8 @@ def documents(text: str) -> Iterator[Document]:
         if _COMMENTS_ONLY.match(chunk):
             continue
         index += 1
+        if index > DOCUMENTS_LIMIT:
+            raise YamlError(f"The file has more than {DOCUMENTS_LIMIT:,} documents. Split it.", start)
         document = Document(index, start, chunk)
         try:
             document.value = load(chunk, first_line=start)
@@ -151,6 +154,17 @@ def line_of(text: str, path: Sequence[str | int], *, first_line: int = 1) -> int
     return first_line + (
         line or (node.start_mark.line if node is not None and not path else _first_content(text))
     )
+
+
+def lines_of(text: str, path: Sequence[str], count: int, *, first_line: int = 1) -> list[int]:
+    """The lines of the `count` items of the list at `path`; that of the list where they are written in another way."""
+    node = compose(text, first_line=first_line)
+    for step in path:
+        pairs = node.value if isinstance(node, MappingNode) else []
+        node = next((value for key, value in pairs if key.value == step), None)
+    if isinstance(node, SequenceNode) and len(node.value) == count:
+        return [first_line + item.start_mark.line for item in node.value]
+    return [first_line + (node.start_mark.line if node else 0)] * count
 
 
 def _first_content(text: str) -> int:
