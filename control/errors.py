@@ -27,6 +27,12 @@ class Refused(ControlError):
     status = 403
 
 
+class NotSignedIn(ControlError):
+    """Nobody knows who asks: no session, no token, or one that is not good any more."""
+
+    status = 401
+
+
 class NotAnApprover(ControlError):
     status = 403
 

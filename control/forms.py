@@ -1,10 +1,12 @@
-"""The answer to a request, as the inbox posts it."""
+"""What people fill in here: the answer to a request, as the inbox posts it, and a new API token."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
+
+from control.tokens import DEFAULT_DAYS, MOST_DAYS
 
 
 class AnswerForm(forms.Form):
@@ -39,3 +41,21 @@ class AnswerForm(forms.Form):
             return {}
         name, _, value = self.cleaned_data["narrow"].partition("=")
         return {name: value}
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(
+        label="What it is for",
+        max_length=100,
+        help_text="So that you know later which one to revoke.",
+        error_messages={"required": "Say what the token is for, for example “nightly report”."},
+        widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off"}),
+    )
+    days = forms.IntegerField(
+        label="Days until it ends",
+        min_value=1,
+        max_value=MOST_DAYS,
+        initial=DEFAULT_DAYS,
+        help_text=f"At most {MOST_DAYS}.",
+        widget=forms.NumberInput(attrs={"class": "input"}),
+    )

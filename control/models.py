@@ -7,6 +7,7 @@ changed; a database trigger refuses it. Everything that wants to change an Inten
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from django.db import models
 from django.db.models import CheckConstraint, Exists, F, OuterRef, Q, UniqueConstraint
 from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils import timezone
 
 
 class User(AbstractUser):
@@ -40,6 +42,56 @@ class User(AbstractUser):
     def principal_id(self) -> int:
         """Whose will this is: an agent counts as its owner."""
         return self.acts_for_id or self.pk
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def active(self) -> Self:
+        """Neither revoked nor past their end, at the database's own clock."""
+        return self.filter(revoked_at=None, expires_at__gt=Now())
+
+
+class ApiToken(models.Model):
+    """What a script signs in with, as its person. The secret itself is nowhere: only its SHA-256 is kept.
+
+    A token works from `created_at` until `expires_at` or `revoked_at`, and only while its person's account is open.
+    """
+
+    LONGEST = timedelta(days=365)
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100)  # what it is for
+    digest = models.CharField(max_length=64)  # of 256 random bits, so a plain hash is enough
+    hint = models.CharField(max_length=4)  # the last characters, to tell tokens apart
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)  # to the minute
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )  # null with `revoked_at`: the command line
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["digest"], name="api_token_digest_once"),  # serves authentication
+            CheckConstraint(condition=~Q(name=""), name="api_token_named"),
+            CheckConstraint(
+                condition=Q(expires_at__gt=F("created_at"))
+                & Q(expires_at__lte=F("created_at") + timedelta(days=365)),
+                name="api_token_ends_within_a_year",
+            ),
+            CheckConstraint(
+                condition=Q(revoked_by=None) | Q(revoked_at__isnull=False), name="api_token_revoked_whole"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} (…{self.hint})"
+
+    @property
+    def is_active(self) -> bool:
+        return self.revoked_at is None and self.expires_at > timezone.now()
 
 
 class PolicyRevision(models.Model):

@@ -1,0 +1,112 @@
+"""Personal API tokens: made, used, revoked. The secret is returned once, by `issue`, and stored nowhere.
+
+A token is its person: what it may do is what they may do, decided anew at each request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from control import audit
+from control.errors import InvalidParameters, NotSignedIn, Refused, TooLate
+from control.models import ApiToken, User
+
+PREFIX = "ptc_"  # what scanners of leaked secrets look for
+SECRET_BYTES = 32
+DEFAULT_DAYS = 90
+MOST_DAYS = ApiToken.LONGEST.days
+MOST_ACTIVE = 50  # of one person: more are forgotten ones
+USED_EVERY = timedelta(minutes=1)  # between two writes of `last_used_at`
+
+
+def issue(*, owner: User, by: User | None, name: str, days: int = DEFAULT_DAYS) -> tuple[ApiToken, str]:
+    """A new token of `owner` and its secret, which nobody can see again. `by` None is the command line."""
+    name = name.strip()
+    _check(owner, by, name, days)
+    secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+    now = timezone.now()
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=owner.pk)  # two at once are counted one after the other
+        if owner.api_tokens.active().count() >= MOST_ACTIVE:
+            raise InvalidParameters(
+                {"name": f"{MOST_ACTIVE} tokens are in use, which is the most. Revoke one that nobody needs."}
+            )
+        token = ApiToken.objects.create(
+            user=owner,
+            name=name,
+            digest=digest_of(secret),
+            hint=secret[-4:],
+            created_at=now,
+            expires_at=now + timedelta(days=days),
+        )
+        audit.record(
+            "token.issued",
+            actor=by,
+            subject_ref=owner.entity_ref or "",
+            summary=f"Made the API token “{name}” of {owner.label}",
+            after={"token": token.pk, "name": name, "expires_at": token.expires_at.isoformat()},
+        )
+    return token, secret
+
+
+def _check(owner: User, by: User | None, name: str, days: int) -> None:
+    if by is not None and by.pk != owner.pk:
+        raise Refused("A token is made by the person it stands for. Ask them to make one on their profile.")
+    if not owner.is_active:
+        raise Refused("This account is closed, so it gets no token.")
+    if not name or len(name) > 100:
+        raise InvalidParameters({"name": "Say in at most 100 characters what the token is for."})
+    if not 1 <= days <= MOST_DAYS:
+        raise InvalidParameters({"days": f"A token lasts between 1 and {MOST_DAYS} days. Write a number."})
+
+
+@transaction.atomic
+def revoke(token_id: int, *, by: User | None) -> ApiToken:
+    """End a token at once. Its person and administrators may; `by` None is the command line."""
+    token = ApiToken.objects.select_for_update(of=("self",)).select_related("user").get(pk=token_id)
+    if by is not None and not (by.is_staff or by.pk == token.user_id):
+        raise Refused("Only its person, or an administrator, may revoke a token.")
+    if token.revoked_at is not None:
+        raise TooLate("This token was revoked before.")
+    token.revoked_at, token.revoked_by = timezone.now(), by
+    token.save(update_fields=["revoked_at", "revoked_by"])
+    audit.record(
+        "token.revoked",
+        actor=by,
+        subject_ref=token.user.entity_ref or "",
+        summary=f"Revoked the API token “{token.name}” of {token.user.label}",
+        before={"token": token.pk, "name": token.name, "expires_at": token.expires_at.isoformat()},
+    )
+    return token
+
+
+def authenticate(secret: str) -> User:
+    """Whose token this is. One query, and a second one at most once a minute. Raises `NotSignedIn`."""
+    digest = digest_of(secret)
+    token = ApiToken.objects.select_related("user").filter(digest=digest).first()
+    if token is None or not hmac.compare_digest(token.digest, digest):
+        raise NotSignedIn("This token is not known. Make one on your profile page.")
+    now = timezone.now()
+    if token.revoked_at is not None:
+        raise NotSignedIn("This token was revoked. Make a new one on your profile page.")
+    if token.expires_at <= now:
+        raise NotSignedIn("This token has expired. Make a new one on your profile page.")
+    if not token.user.is_active:
+        raise NotSignedIn("The account of this token is closed.")
+    _mark_used(token, now)
+    return token.user
+
+
+def digest_of(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _mark_used(token: ApiToken, now: datetime) -> None:
+    if token.last_used_at is None or now - token.last_used_at >= USED_EVERY:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
