@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from catalog.views import browse, entity, locations, search
+from catalog.views import browse, entity, locations, preview, search
 
 app_name = "catalog"
 _ENTITY = "catalog/<str:kind>/<str:namespace>/<str:name>/"
@@ -21,6 +21,8 @@ urlpatterns = [
     path("search/", search.search_page, name="search"),
     path("locations/", locations.location_list, name="locations"),
     path("locations/register/", locations.register, name="register"),
+    path("locations/register/preview/", preview.preview, name="register_preview"),
+    path("locations/register/catalog-info.yaml", preview.starter_file, name="starter"),
     path("locations/<uuid:location_id>/", locations.location_detail, name="location"),
     path("locations/<uuid:location_id>/refresh/", locations.refresh, name="location_refresh"),
     path("locations/<uuid:location_id>/remove/", locations.remove, name="location_remove"),
