@@ -17,3 +17,7 @@ class Unreadable(CatalogError):
 
 class Missing(Unreadable):
     """The place answered, and there is nothing at that path."""
+
+
+class AlreadyRegistered(CatalogError):
+    """A location of this type and target stands already."""

@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from catalog import custom_kinds, org, problem_store, store, targets, tasks
+from catalog.errors import AlreadyRegistered
 from catalog.ingest_record import NAMED
 from catalog.models import Location, Problem
 from catalog.naming import location_ref
@@ -32,14 +33,29 @@ def register(type: str, target: str, *, by: User | None, is_org_source: bool = F
             "Only administrators may register a source of people and teams, because teams approve requests. "
             "Register it without that mark, or ask an administrator."
         )
+    checked = _checked(type, target, by=by)
+    return _registered(type, checked, by=by, is_org_source=is_org_source)[0]
+
+
+def register_new(type: str, target: str, *, by: User) -> Location:
+    """As `register`, for callers that want to know: raises `AlreadyRegistered` where it stands already."""
+    checked = _checked(type, target, by=by)
+    with transaction.atomic():
+        location, is_new = _registered(type, checked, by=by, is_org_source=False)
+        if not is_new:
+            raise AlreadyRegistered(f"Location {location} already exists")
+    return location
+
+
+def _checked(type: str, target: str, *, by: User | None) -> str:
     try:
-        target = targets.checked_target(type, target, outside_roots=by is None)
+        return targets.checked_target(type, target, outside_roots=by is None)
     except targets.TargetRefused as error:
         raise InvalidParameters({"target": str(error)}) from error
-    return _registered(type, target, by=by, is_org_source=is_org_source)
 
 
-def _registered(type: str, target: str, *, by: User | None, is_org_source: bool) -> Location:
+def _registered(type: str, target: str, *, by: User | None, is_org_source: bool) -> tuple[Location, bool]:
+    """The location, and whether it is new."""
     with transaction.atomic():
         location, is_new = _get_or_create(type, target, by=by, is_org_source=is_org_source)
         before = {"is_org_source": location.is_org_source}
@@ -65,7 +81,7 @@ def _registered(type: str, target: str, *, by: User | None, is_org_source: bool)
         if by is None and location.type == Location.Type.FILE:
             location.is_outside_roots = True
         _owe_a_read(location)
-    return location
+    return location, is_new
 
 
 def _get_or_create(type: str, target: str, *, by: User | None, is_org_source: bool) -> tuple[Location, bool]:
@@ -105,12 +121,52 @@ def ask_refresh(location_id: UUID, *, by: User | None) -> Location:
     return location
 
 
+def move(location_id: UUID, type: str, target: str, *, by: User) -> Location:
+    """Read from somewhere else from now on. What it described stays until the new place was read well.
+
+    Raises `InvalidParameters`, `AlreadyRegistered`, and `Refused` as `remove` does; a source of people moves only by an
+    administrator, because its groups approve requests.
+    """
+    checked = _checked(type, target, by=by)
+    try:
+        with transaction.atomic():
+            return _moved(location_id, type, checked, by=by)
+    except IntegrityError as error:
+        if "location_registered_once" not in str(error):
+            raise
+        raise AlreadyRegistered(f"Location {type}:{checked} already exists") from error
+
+
+def _moved(location_id: UUID, type: str, target: str, *, by: User) -> Location:
+    location = Location.objects.select_for_update().get(pk=location_id)
+    if not _may_change(location, by) or (location.is_org_source and not by.is_staff):
+        raise Refused("Only who registered a location, or an administrator, may move it. Ask one of them.")
+    before, subject_ref = {"type": location.type, "target": location.target}, location_ref(location)
+    location.type, location.target, location.is_outside_roots, location.revision = type, target, False, ""
+    location.save(update_fields=["type", "target", "revision"])
+    location.files.all().delete()  # keys of the old place mean nothing at the new one
+    audit.record(
+        "location.moved",
+        actor=by,
+        subject_ref=subject_ref,
+        summary=f"Moved {before['type']}:{before['target']} to {location}",
+        before=before,
+        after={"type": type, "target": target},
+    )
+    _owe_a_read(location)
+    return location
+
+
+def _may_change(location: Location, by: User) -> bool:
+    return by.is_staff or location.registered_by_id == by.pk
+
+
 @transaction.atomic
 def remove(location_id: UUID, *, by: User) -> None:
     """Take a location and all that came from it out of the catalogue; the record keeps what that was."""
     store.lock_catalogue()
     location = Location.objects.select_for_update().get(pk=location_id)
-    if not (by.is_staff or location.registered_by_id == by.pk):
+    if not _may_change(location, by):
         raise Refused("Only who registered a location, or an administrator, may remove it. Ask one of them.")
     refs = store.remove_entities_of(location)
     heirs = claimants_of(refs)

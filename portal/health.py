@@ -38,6 +38,22 @@ def readyz(_request: HttpRequest) -> HttpResponse:
     return JsonResponse(words, status=200 if all(state.values()) else 503)
 
 
+@never_cache
+@require_safe
+def backstage_liveness(_request: HttpRequest) -> HttpResponse:
+    """As `healthz`, where Backstage's clients and charts ask."""
+    return JsonResponse({"status": "ok"})
+
+
+@never_cache
+@require_safe
+def backstage_readiness(_request: HttpRequest) -> HttpResponse:
+    """Whether this process can answer: the database is there and in shape. Workers are not its business."""
+    if _holds(_database) and _holds(_migrations):
+        return JsonResponse({"status": "ok"})
+    return JsonResponse({"message": "Backend has not started yet", "status": "error"}, status=503)
+
+
 def parts() -> dict[str, bool]:
     """Up or down for each part, in the order in which they depend on each other."""
     checks: dict[str, Callable[[], bool]] = {

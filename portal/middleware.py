@@ -12,11 +12,17 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from control.api import refusal
 from control.errors import ControlError
 from control.web import wants_fragment
 from portal import health
 
-_SIGNS_OF_LIFE = {"/healthz": health.healthz, "/readyz": health.readyz}
+_SIGNS_OF_LIFE = {
+    "/healthz": health.healthz,
+    "/readyz": health.readyz,
+    "/.backstage/health/v1/liveness": health.backstage_liveness,
+    "/.backstage/health/v1/readiness": health.backstage_readiness,
+}
 LONGEST_MESSAGE = 500  # in a header
 HEADINGS = {
     403: "That is not yours to do",
@@ -46,8 +52,15 @@ class ReadableMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
-            return HttpResponse("This address cannot be read.\n", content_type="text/plain", status=400)
+            return _unreadable(request)
         return self.get_response(request)
+
+
+def _unreadable(request: HttpRequest) -> HttpResponse:
+    words = "This address cannot be read."
+    if request.path.startswith("/api/"):
+        return refusal(request, 400, words)
+    return HttpResponse(f"{words}\n", content_type="text/plain", status=400)
 
 
 class FragmentMiddleware:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
+from control.api import unknown
 from portal import health, palette, start_page, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -13,9 +14,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("signout/", views.sign_out, name="signout"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path(".backstage/health/v1/liveness", health.backstage_liveness),
+    path(".backstage/health/v1/readiness", health.backstage_readiness),
     path("", include("control.urls")),
     path("", include("catalog.urls")),
+    path("api/", include("catalog.api.urls")),
     path("", include("access.urls")),
     path("", include("scaffolder.urls")),
+    re_path(r"^api/", unknown),
 ]
 handler500 = "portal.views.server_error"
