@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from catalog import targets
+from catalog import custom_kinds, targets
 from catalog.entity_rows import EntityRow
 from catalog.models import Entity, Location
 from catalog.reading import Trouble, read_location
@@ -68,7 +68,14 @@ def preview(type: str, target: str, *, by: User) -> Preview:
         raise InvalidParameters({"target": str(error)}) from error
     location, kept = Location(type=type, target=checked, registered_by=by), _Kept()
     with open_source(location) as source:
-        reading = read_location(source, {}, is_org_source=False, emit=kept, progress=_quiet)
+        reading = read_location(
+            source,
+            {},
+            is_org_source=False,
+            defined=custom_kinds.in_force(),
+            emit=kept,
+            progress=_quiet,
+        )
     return Preview(
         location,
         _with_places(kept.rows, by),

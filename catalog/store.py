@@ -193,16 +193,12 @@ def remove_all_but(location: Location, refs: Collection[str]) -> list[str]:
     return [ref for _, ref in gone]
 
 
-def remove_entity(id: object, ref: str) -> None:
-    """Take one entity away. The caller holds the catalogue's lock."""
-    _delete([id], [ref])
-
-
 def remove_entities_of(location: Location) -> list[str]:
     return remove_all_but(location, [])
 
 
 def remove_entity(entity: Entity) -> None:
+    """Take one entity away. The caller holds the catalogue's lock."""
     _delete([entity.pk], [entity.ref])
 
 

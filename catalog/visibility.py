@@ -132,6 +132,14 @@ def hidden_among(refs: Iterable[str], user: User) -> frozenset[str]:
     return frozenset(Entity.objects.hidden_from(user).filter(ref__in=wanted).values_list("ref", flat=True))
 
 
+def hidden_targets_of(entity: Entity, user: User) -> frozenset[str]:
+    """What its document names and `user` does not see. No query for who sees everything."""
+    if sight_of(user).is_whole:
+        return frozenset()
+    named = entity.relations.filter(is_stated=True).values("target_ref")
+    return frozenset(Entity.objects.hidden_from(user).filter(ref__in=named).values_list("ref", flat=True))
+
+
 def covered(entities: Iterable[Entity], user: User) -> list[Entity]:
     """The entities, to be shown: an owner or system that `user` does not see is replaced by `NOT_SHOWN`."""
     listed = list(entities)

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from catalog import entity_graph, extensions, known_links, locations, orphans, owner_page, well_known
+from catalog import entity_graph, extensions, known_links, locations, owner_page, removal, well_known
 from catalog.definitions import definition_of
 from catalog.doc_tree import read_docs
 from catalog.entity_page import (
@@ -30,7 +30,7 @@ from catalog.highlight import source_lines
 from catalog.models import Entity
 from catalog.neighbours import relation_groups
 from catalog.ownership import may_change
-from catalog.visibility import hidden_among, masked
+from catalog.visibility import hidden_among, hidden_targets_of, masked
 from control.models import AuditEvent, User
 from control.web import person, wants_fragment
 
@@ -137,7 +137,7 @@ def source(request: HttpRequest, entity: Entity) -> HttpResponse:
     """The YAML of this document with its own line numbers and what is wrong in them; all annotations and labels."""
     user = person(request)
     named = [well_known.docs_owner(entity), well_known.source_template(entity)]
-    hidden = hidden_among([*named, *entity.relations.values_list("target_ref", flat=True)], user)
+    hidden = hidden_among(named, user) | hidden_targets_of(entity, user)
     problems = {
         problem.line: problem.message
         for problem in problems_of(entity, user)
@@ -183,9 +183,9 @@ def refresh(request: HttpRequest, entity: Entity) -> HttpResponse:
 @login_required
 @entity_view
 def remove(request: HttpRequest, entity: Entity) -> HttpResponse:
-    """A GET says what would happen; a POST removes an orphan. `orphans.remove` says who may, and when."""
+    """A GET says what would happen; a POST removes an orphan. `removal.remove_orphan` says who may, and when."""
     if request.method == "POST":
-        orphans.remove(entity.pk, by=person(request))
+        removal.remove_orphan(entity.pk, by=person(request))
         messages.success(request, f"Removed {entity.label} from the catalogue.")
         return redirect("catalog:list")
     may = may_change(person(request), entity)

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from guardian.shortcuts import assign_perm
 
-from catalog import orphans
+from catalog import removal
 from catalog.models import Entity, Location
 from catalog.ownership import CHANGE, may_change
 from control.errors import Refused, TooLate
@@ -92,7 +92,7 @@ def test_a_closed_account_may_nothing(orphan: Entity, tomas: User) -> None:
 
 def test_removing_takes_it_out_with_its_relations_and_records_it(orphan: Entity, tomas: User) -> None:
     location = orphan.location
-    orphans.remove(orphan.pk, by=tomas)
+    removal.remove_orphan(orphan.pk, by=tomas)
     assert not Entity.objects.filter(ref=orphan.ref).exists()
     location.refresh_from_db()
     assert location.entity_count == 1
@@ -104,7 +104,7 @@ def test_removing_takes_it_out_with_its_relations_and_records_it(orphan: Entity,
 def test_it_stays_away_while_broken_and_comes_back_when_its_file_is_mended(
     orphan: Entity, place: Place, tomas: User
 ) -> None:
-    orphans.remove(orphan.pk, by=tomas)
+    removal.remove_orphan(orphan.pk, by=tomas)
     place.read()
     assert place.refs == {"component:default/shop"}
     place.write("a.yaml", component("ledger") + "---\n" + component("shop", dependsOn="[component:ledger]"))
@@ -114,20 +114,20 @@ def test_it_stays_away_while_broken_and_comes_back_when_its_file_is_mended(
 
 def test_others_are_refused_in_words_and_nothing_changes(orphan: Entity, maya: User) -> None:
     with pytest.raises(Refused, match="Only its owners and administrators"):
-        orphans.remove(orphan.pk, by=maya)
+        removal.remove_orphan(orphan.pk, by=maya)
     assert Entity.objects.filter(pk=orphan.pk).exists()
     assert not AuditEvent.objects.filter(action="entity.orphan_removed").exists()
 
 
 def test_what_is_described_cannot_be_removed(orphan: Entity, tomas: User) -> None:
     with pytest.raises(TooLate, match=r"is described in a\.yaml"):
-        orphans.remove(entity("component:default/shop").pk, by=tomas)
+        removal.remove_orphan(entity("component:default/shop").pk, by=tomas)
 
 
 def test_the_second_removal_says_that_it_is_gone(orphan: Entity, tomas: User) -> None:
-    orphans.remove(orphan.pk, by=tomas)
+    removal.remove_orphan(orphan.pk, by=tomas)
     with pytest.raises(TooLate, match="not in the catalogue any more"):
-        orphans.remove(orphan.pk, by=tomas)
+        removal.remove_orphan(orphan.pk, by=tomas)
 
 
 def test_the_second_claimant_gets_it(orphan: Entity, tomas: User, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_the_second_claimant_gets_it(orphan: Entity, tomas: User, tmp_path: Path
     other.write("a.yaml", component("ledger"))
     other.read()
     Location.objects.update(next_read_at=None)
-    orphans.remove(orphan.pk, by=tomas)
+    removal.remove_orphan(orphan.pk, by=tomas)
     other.location.refresh_from_db()
     assert other.location.next_read_at is not None
     other.read()
