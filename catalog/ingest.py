@@ -154,12 +154,13 @@ def _write(
     removed = [] if is_same else store.remove_all_but(row, described | kept)
     written = stage.apply(row, at=started)
     written.removed = removed
-    store.mark_orphans(row, kept, at=started)
-    problem_store.replace(row, [*reading.troubles, *problem_store.conflicts(written.foreign)])
+    is_marked = store.mark_orphans(row, kept, at=started)
+    troubles = [*reading.troubles, *problem_store.conflicts(written.foreign)]
+    if problem_store.replace(row, troubles) or is_marked or written or written.moved:
+        store.raise_revision(at=started)
     _remember_files(row, reading.files, known, claimed_elsewhere={path for _, path, _, _ in written.foreign})
     if written:
         problem_store.follow_references([*written.added, *written.changed], written.added, removed)
-        store.raise_revision(at=started)
         record_ingestion(row, written)
         org.sync_if_concerned([*written.added, *written.changed, *removed])
     problem_store.count_again(row, [*written.added, *removed])

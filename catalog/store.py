@@ -99,6 +99,7 @@ class Written:
     changed: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     foreign: list[tuple[str, str, int, str]] = field(default_factory=list)  # ref, path, line, whose
+    moved: int = 0  # described at another place than before, in the same words
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.removed)
@@ -165,7 +166,8 @@ def _written(cursor: Any) -> Written:
         " JOIN catalog_entity e ON e.id = s.entity_id JOIN catalog_location l ON l.id = e.location_id"
         " WHERE s.state = 'foreign' ORDER BY s.ref"
     )
-    return Written(refs.get("new", []), refs.get("changed", []), [], cursor.fetchall())
+    foreign = cursor.fetchall()
+    return Written(refs.get("new", []), refs.get("changed", []), [], foreign, len(refs.get("moved", [])))
 
 
 def settle() -> None:
@@ -219,18 +221,25 @@ def _delete(ids: list[object], refs: list[str]) -> None:
         cursor.execute("DELETE FROM catalog_entity WHERE id = ANY(%s)", [ids])
 
 
-def mark_orphans(location: Location, kept: Collection[str], *, at: datetime) -> None:
-    """What is kept though its file or document is broken is marked; what is described again is not any more."""
+def mark_orphans(location: Location, kept: Collection[str], *, at: datetime) -> bool:
+    """What is kept though its file or document is broken is marked; what is described again is not any more.
+
+    Returns whether anything changed.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE catalog_entity SET orphaned_at = CASE WHEN ref = ANY(%(kept)s) THEN %(at)s END"
             " WHERE location_id = %(location)s AND (orphaned_at IS NOT NULL) <> (ref = ANY(%(kept)s))",
             {"kept": list(kept), "at": at, "location": location.pk},
         )
+        return bool(cursor.rowcount)
 
 
 def raise_revision(*, at: datetime) -> None:
-    """Everything that is kept per revision (facets) is counted again."""
+    """Everything that is kept per revision (facets, totals, whole answers) is worked out again.
+
+    To be called with whatever changes an entity, its relations or its problems, in the same transaction.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO catalog_catalogrevision (id, number, changed_at, facets, facets_number)"

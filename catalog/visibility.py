@@ -13,22 +13,21 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Q, Subquery
+from django.db.models import Q
 
 from catalog.filter_sql import as_q
 from catalog.models import Entity
 from control import policy
 from control.filters import Condition, Filter
 from control.matching import Requester, among
-from control.models import PolicyRevision, User
+from control.models import User
 from control.per_request import once
 from control.policy_documents import VisibilityRule
+from control.standing import standing_of
 
 # Stands where a name is not shown. It is no reference of any entity: names hold no blanks.
 NOT_SHOWN = "group:default/not shown to you"
@@ -80,32 +79,17 @@ def sight_of(user: User | AnonymousUser) -> Sight:
 
 
 def _sight(user: User) -> Sight:
-    row = _person(user)
-    if row is None:
+    person = standing_of(user)
+    if person is None:
         return NOTHING
-    if row["policy_id"] is None or (user.is_staff and row["is_staff"]):
+    if person.policy_id is None or person.policy_digest is None or (user.is_staff and person.is_staff):
         return WHOLE
     try:
-        rules = policy.parsed_by_key(row["policy_id"], row["policy_digest"]).visibility
+        rules = policy.parsed_by_key(person.policy_id, person.policy_digest).visibility
     except Exception:  # the edge of the rules: whatever went wrong, nothing is shown by it
-        log.exception("rules of revision %s could not be read", row["policy_id"])
+        log.exception("rules of revision %s could not be read", person.policy_id)
         return NOTHING
-    return _by_rules(rules, Requester(user.label, row["entity_ref"] or "", frozenset(row["group_names"])))
-
-
-def _person(user: User) -> Mapping[str, Any] | None:
-    """The person behind `user` as they are now, with their groups and the revision in force; None if closed."""
-    newest = PolicyRevision.objects.order_by("-id")
-    return (
-        User.objects.filter(pk=user.principal_id, is_active=True)
-        .annotate(
-            group_names=ArrayAgg("groups__name", filter=Q(groups__isnull=False), default=[]),
-            policy_id=Subquery(newest.values("pk")[:1]),
-            policy_digest=Subquery(newest.values("digest")[:1]),
-        )
-        .values("entity_ref", "is_staff", "group_names", "policy_id", "policy_digest")
-        .first()
-    )
+    return _by_rules(rules, Requester(user.label, person.entity_ref or "", frozenset(person.groups)))
 
 
 def _by_rules(rules: Collection[VisibilityRule], person: Requester) -> Sight:

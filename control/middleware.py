@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from django.conf import settings
@@ -26,14 +27,21 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "") if settings.PORTICO_BEHIND_PROXY else ""
-        number = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex[:16]
-        token = request_id.set(number)
-        request.request_id = number  # type: ignore[attr-defined]  # error pages quote it
-        try:
-            with keeping():
-                response = self.get_response(request)
-        finally:
-            request_id.reset(token)
+        with numbered(request) as number:
+            response = self.get_response(request)
         response["X-Request-ID"] = number
         return response
+
+
+@contextmanager
+def numbered(request: HttpRequest) -> Iterator[str]:
+    """Around the answering of one request: its number, and what is worked out once for it."""
+    given = request.headers.get("X-Request-ID", "") if settings.PORTICO_BEHIND_PROXY else ""
+    number = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex[:16]
+    token = request_id.set(number)
+    request.request_id = number  # type: ignore[attr-defined]  # error pages quote it
+    try:
+        with keeping():
+            yield number
+    finally:
+        request_id.reset(token)

@@ -29,3 +29,10 @@ def once(key: Hashable, make: Callable[[], _Value]) -> _Value:
     if key not in kept:
         kept[key] = make()
     return cast(_Value, kept[key])
+
+
+def keep(key: Hashable, value: object) -> None:
+    """For `once`: what was learned along with something else."""
+    kept = _kept.get()
+    if kept is not None:
+        kept.setdefault(key, value)

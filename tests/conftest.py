@@ -90,6 +90,14 @@ def jobs_go_nowhere() -> None:
     app.conf.update(broker_url="memory://", broker_transport_options={})
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_kept_between_tests() -> None:
+    """Answers are kept by the catalogue's revision, and every test begins with the same one."""
+    from catalog.api.kept import answers
+
+    answers.clear()
+
+
 @pytest.fixture
 def real_worker(transactional_db: None, tmp_path: Path) -> Iterator[RealWorker]:
     """A real Celery worker on the test database; `start`, `kill` and `stop` it. Mark such tests `service`."""

@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 
 from catalog.filter_sql import path_of
 from catalog.models import Entity
+from control import prepared
 from control.api import ApiError
 
 BATCH = 500  # entities of one piece of a stream
@@ -152,6 +153,16 @@ def page(found: QuerySet[Entity, Any], selection: Selection) -> list[tuple[str, 
 _JOINS = """
 JOIN catalog_entity e ON e.id = page.id JOIN catalog_location l ON l.id = e.location_id ORDER BY page.position
 """
+
+
+def named(ref: str) -> str | None:
+    """The text of one entity, for who sees everything: the most frequent question, by a plan that is kept."""
+    statement = (
+        f"SELECT {EVERYTHING.sql} FROM catalog_entity e JOIN catalog_location l ON l.id = e.location_id"
+        " WHERE e.ref = %s::text"
+    )
+    rows = prepared.rows(statement, [*EVERYTHING.parameters, ref])
+    return rows[0][0] if rows else None
 
 
 def one(found: QuerySet[Entity]) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from catalog.api import kept
 from catalog.api.asked import Parameters
 from catalog.models import Entity
 from catalog.search import search_part
@@ -26,6 +27,10 @@ _KINDS = re.compile(r"filters\[kind\](\[\d*\])?")
 
 
 def query(request: HttpRequest, user: User) -> HttpResponse:
+    return kept.whole(request, user, lambda: _found(request, user))
+
+
+def _found(request: HttpRequest, user: User) -> HttpResponse:
     listed = [name for name in request.GET if _TYPES.fullmatch(name) or _KINDS.fullmatch(name)]
     asked = Parameters(request, "term", "pageCursor", "pageLimit", *listed)
     for name in filter(_TYPES.fullmatch, listed):

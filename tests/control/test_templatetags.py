@@ -63,6 +63,7 @@ def test_an_icon_that_does_not_exist_is_a_defect() -> None:
         ("whatever", "", "square-dashed"),
     ],
 )
+@pytest.mark.django_db
 def test_every_kind_has_an_icon(kind: str, type: str, name: str) -> None:
     assert f"#icon-{name}" in render("{% kind_icon kind type %}", kind=kind, type=type)
 
