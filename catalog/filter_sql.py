@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
@@ -26,6 +26,9 @@ from catalog.models import Relation
 from catalog.relations import INVERSE
 from catalog.terms import COLUMNS, key_of
 from control.filters import Condition, Filter
+
+if TYPE_CHECKING:
+    from control.models import User
 
 _COLUMNS = {**COLUMNS, "relations.ownedby": "owner_ref"}
 _RELATION_TYPES = {name.lower(): name for name in INVERSE}
@@ -72,11 +75,11 @@ def _uids(values: tuple[str, ...]) -> list[UUID]:
     return found
 
 
-def begins_with(key: str, prefix: str) -> Q:
-    """Whose text at `key` begins with `prefix`, in any case."""
+def begins_with(key: str, prefix: str, user: User) -> Q:
+    """Whose text at `key` begins with `prefix`, in any case; of relations, one that `user` may know."""
     if key.lower().startswith(_RELATIONS):
         type = key.lower().removeprefix(_RELATIONS)
-        rows = Relation.objects.filter(
+        rows = Relation.objects.visible_to(user).filter(
             type=_RELATION_TYPES.get(type, type), target_ref__startswith=prefix.lower()
         )
         return Q(pk__in=rows.values("source_id"))

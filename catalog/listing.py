@@ -14,11 +14,10 @@ from django.db import models
 from django.db.models import Count, Func, Q, QuerySet
 from django.http import QueryDict
 
-from catalog.filter_sql import as_q
 from catalog.models import CatalogRevision, Entity
 from catalog.scopes import SCOPES
 from catalog.search import matching
-from catalog.visibility import covered, hidden_among, sight_of, without_hidden
+from catalog.visibility import covered, hidden_among, sight_of, visible_q
 from control.filters import EVERYTHING, Filter, parse
 from control.models import User
 
@@ -139,9 +138,7 @@ def facets(filters: Filters, *, user: User) -> dict[str, list[FacetValue]]:
 
 
 def _matching(filters: Filters, user: User) -> Any:
-    query = without_hidden(filters.query, user)
-    found = Entity.objects.visible_to(user)
-    found = found.none() if query is None else found.filter(as_q(query))
+    found = Entity.objects.visible_to(user).filter(visible_q(filters.query, user))
     if filters.scope:
         found = found.filter(SCOPES[filters.scope].condition())
     hidden = hidden_among(filters.chosen.get("owner", ()), user)

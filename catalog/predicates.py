@@ -8,12 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import and_, or_
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
 
 from catalog.filter_sql import as_q, begins_with
+from catalog.visibility import hidden_in, left_of, names_hidden, sight_of
 from control.filters import Condition, Filter
+
+if TYPE_CHECKING:
+    from control.models import User
 
 DEEPEST = 20  # levels of a query
 MOST = 1_000  # conditions of a query
@@ -25,31 +29,56 @@ class PredicateError(ValueError):
     """A query that cannot be understood; the message says where."""
 
 
-def predicate_q(query: Any) -> Q:
-    """What entities that match `query` have in common. Raises `PredicateError`."""
-    return Predicates(_is_one_of, _exists, begins_with, _contains_object).expression(query)
+def predicate_q(query: Any, user: User) -> Q:
+    """What entities that match `query` have in common, as if those hidden from `user` did not exist.
+
+    Raises `PredicateError`.
+    """
+    asked: list[Condition] = []
+    if not sight_of(user).is_whole:  # read twice, so that one query tells what is hidden
+        _Leaves(user, note=asked.append).read(query)
+    return _Leaves(user, hidden=hidden_in(asked, user)).read(query)
 
 
-def _is_one_of(key: str, values: tuple[str, ...]) -> Q:
-    return as_q(Filter(((Condition(key.lower(), values),),))) if values else NOTHING
+@dataclass(frozen=True)
+class _Leaves:
+    """What the conditions of a query mean for entities."""
 
+    user: User
+    hidden: frozenset[str] = frozenset()
+    note: Callable[[Condition], None] = lambda _condition: None
 
-def _exists(key: str) -> Q:
-    return as_q(Filter(((Condition(key.lower()),),)))
-
-
-def _contains_object(key: str, wanted: Mapping[str, Any], at: str) -> Q:
-    """Of lists of objects, the relations can be asked: by type and targetRef."""
-    if key.lower() != "relations" or not wanted.keys() <= {"type", "targetRef"} or "type" not in wanted:
-        raise PredicateError(
-            f'$contains at "{at}" can hold a value, or for relations their type and targetRef'
+    def read(self, query: Any) -> Q:
+        return Predicates(self._is_one_of, self._exists, self._begins_with, self._contains_object).expression(
+            query
         )
-    types = _values(wanted["type"], f"{at}.type")
-    targets = _values(wanted["targetRef"], f"{at}.targetRef") if "targetRef" in wanted else []
-    if "targetRef" in wanted and not targets:
-        return NOTHING
-    found = [Filter(((Condition(f"relations.{type}", tuple(targets)),),)) for type in types]
-    return reduce(or_, map(as_q, found), NOTHING)
+
+    def _answer(self, condition: Condition) -> Q:
+        self.note(condition)
+        left = left_of(condition, self.hidden)
+        return NOTHING if left is None else as_q(Filter(((left,),)))
+
+    def _is_one_of(self, key: str, values: tuple[str, ...]) -> Q:
+        return self._answer(Condition(key.lower(), values)) if values else NOTHING
+
+    def _exists(self, key: str) -> Q:
+        return self._answer(Condition(key.lower()))
+
+    def _begins_with(self, key: str, prefix: str) -> Q:
+        return begins_with(key, prefix, self.user) & ~names_hidden(key, self.user)
+
+    def _contains_object(self, key: str, wanted: Mapping[str, Any], at: str) -> Q:
+        """Of lists of objects, the relations can be asked: by type and targetRef."""
+        if key.lower() != "relations" or not wanted.keys() <= {"type", "targetRef"} or "type" not in wanted:
+            raise PredicateError(
+                f'$contains at "{at}" can hold a value, or for relations their type and targetRef'
+            )
+        types = _values(wanted["type"], f"{at}.type")
+        targets = _values(wanted["targetRef"], f"{at}.targetRef") if "targetRef" in wanted else []
+        if "targetRef" in wanted and not targets:
+            return NOTHING
+        found = [self._answer(Condition(f"relations.{type}", tuple(targets))) for type in types]
+        return reduce(or_, found, NOTHING)
 
 
 def _refused(_key: str, _wanted: Mapping[str, Any], at: str) -> Q:

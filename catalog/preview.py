@@ -81,7 +81,7 @@ def preview(type: str, target: str, *, by: User) -> Preview:
         _with_places(kept.rows, by),
         kept.total,
         reading.troubles,
-        Location.objects.filter(type=type, target=checked).exists(),
+        Location.objects.visible_to(by).filter(type=type, target=checked).exists(),
     )
 
 

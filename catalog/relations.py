@@ -67,6 +67,11 @@ _FIELDS: dict[str, tuple[RelationField, ...]] = {
 _FIELDS_OF_OTHER_KINDS = (_OWNER, _SYSTEM, _DOMAIN)
 
 
+def known_fields() -> frozenset[RelationField]:
+    """Of all kinds that Backstage knows."""
+    return frozenset(_FIELDS_OF_OTHER_KINDS).union(*_FIELDS.values())
+
+
 class Stated(NamedTuple):
     """One relation that a document states, or the reason why it states none."""
 

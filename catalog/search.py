@@ -59,9 +59,9 @@ def search_part(
     condition = matching(text)
     if condition is None:
         ordered = _light(visible.order_by("ref"))
-        return list(ordered[start : start + size]), visible.count()
+        return covered(ordered[start : start + size], user), visible.count()
     found = visible.filter(condition)
-    return list(_ranked(found, text)[start : start + size]), found.count()
+    return covered(_ranked(found, text)[start : start + size], user), found.count()
 
 
 def _rank(entity: Entity) -> float:

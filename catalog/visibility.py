@@ -20,7 +20,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
 
 from catalog.filter_sql import as_q
-from catalog.models import Entity
+from catalog.mentions import fields_at, meanings, meanings_of, meanings_of_key
+from catalog.models import Entity, Relation
 from control import policy
 from control.filters import Condition, Filter
 from control.matching import Requester, among
@@ -32,6 +33,7 @@ from control.standing import standing_of
 # Stands where a name is not shown. It is no reference of any entity: names hold no blanks.
 NOT_SHOWN = "group:default/not shown to you"
 MASK = "█████"
+OWNER_KEY = "relations.ownedby"  # answered by a column
 log = logging.getLogger(__name__)
 
 
@@ -137,33 +139,56 @@ def covered(entities: Iterable[Entity], user: User) -> list[Entity]:
 def masked(text: str, hidden: Iterable[str]) -> str:
     """Text of a descriptor with the names of hidden entities blotted out."""
     names = "|".join(re.escape(ref.rpartition("/")[2]) for ref in sorted(hidden))
-    return re.sub(rf"(?<![\w.-])(?:{names})(?![\w.-])", MASK, text, flags=re.IGNORECASE) if names else text
+    alone = rf"(?<![\w.-])(?:{names})(?![\w-]|\.[\w-])"  # a dot may end the sentence
+    return re.sub(alone, MASK, text, flags=re.IGNORECASE) if names else text
 
 
 def without_hidden(asked: Filter, user: User) -> Filter | None:
-    """`asked` as if hidden entities did not exist: nothing relates to them. None when nothing can match any more."""
-    values = (
-        value for every in asked.alternatives for one in every if _is_relation(one) for value in one.values
-    )
-    hidden = hidden_among(values, user)
+    """`asked` as if hidden entities did not exist: nothing names them. None when nothing can match any more."""
+    hidden = hidden_in((one for every in asked.alternatives for one in every), user)
     if not hidden:
         return asked
     kept = [found for every in asked.alternatives if (found := _without(every, hidden)) is not None]
     return Filter(tuple(kept)) if kept else None
 
 
-def _is_relation(condition: Condition) -> bool:
-    return condition.key.startswith("relations.")
+def visible_q(asked: Filter, user: User) -> Q:
+    """What matches `asked`, as if hidden entities did not exist."""
+    left = without_hidden(asked, user)
+    return Q(pk__in=[]) if left is None else as_q(left)
+
+
+def hidden_in(conditions: Iterable[Condition], user: User) -> frozenset[str]:
+    """What conditions ask about and `user` does not see, by relation or by what documents say."""
+    if sight_of(user).is_whole:
+        return frozenset()
+    return hidden_among((ref for one in conditions for ref in meanings_of(one)), user)
 
 
 def _without(every: tuple[Condition, ...], hidden: frozenset[str]) -> tuple[Condition, ...] | None:
     """The conditions of one alternative; None when one of them asks for hidden entities alone."""
-    result = []
-    for one in every:
-        left = (
-            tuple(value for value in one.values if value not in hidden) if _is_relation(one) else one.values
-        )
-        if one.values and not left:
-            return None
-        result.append(Condition(one.key, left))
-    return tuple(result)
+    result = [left for one in every if (left := left_of(one, hidden)) is not None]
+    return tuple(result) if len(result) == len(every) else None
+
+
+def left_of(condition: Condition, hidden: frozenset[str]) -> Condition | None:
+    """The condition without values that mean hidden entities; None when it asks for nothing else."""
+    if not hidden:
+        return condition
+    left = tuple(value for value in condition.values if not meanings(condition.key, value) & hidden)
+    if meanings_of_key(condition) & hidden or (condition.values and not left):
+        return None
+    return Condition(condition.key, left)
+
+
+def names_hidden(key: str, user: User) -> Q:
+    """The entities whose text at `key` may be the name of one that `user` does not see."""
+    if sight_of(user).is_whole:
+        return Q(pk__in=[])
+    hidden = Entity.objects.hidden_from(user).values("ref")
+    if key.lower() == OWNER_KEY:
+        return Q(owner_ref__in=hidden)
+    types = {field.relation for field in fields_at(key)}
+    if not types:
+        return Q(pk__in=[])
+    return Q(pk__in=Relation.objects.filter(type__in=types, target_ref__in=hidden).values("source_id"))

@@ -29,7 +29,7 @@ def ancestry_of(entity: Entity, user: User) -> str:
         cursor.execute(_PARENTS, [entity.pk, DEPTH_LIMIT + 1])
         steps = dict(cursor.fetchall())
     visible = Entity.objects.visible_to(user).filter(ref__in=steps)
-    texts = documents.by_ref(visible, documents.EVERYTHING)
+    texts = documents.by_ref(visible, documents.EVERYTHING, user)
     chain = sorted(texts, key=lambda ref: steps[ref])
     location = Location.objects.get(pk=entity.location_id)
     top = location_ref(location)

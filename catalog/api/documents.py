@@ -16,10 +16,14 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from catalog.api.veil import veiled
 from catalog.filter_sql import path_of
 from catalog.models import Entity
+from catalog.visibility import sight_of
 from control import prepared
 from control.api import ApiError
+from control.models import User
+from control.per_request import keeping
 
 BATCH = 500  # entities of one piece of a stream
 MOST_FIELDS = 200
@@ -135,19 +139,23 @@ def _tree(fields: list[str]) -> Tree:
 EVERYTHING = Selection()
 
 
-def page(found: QuerySet[Entity, Any], selection: Selection) -> list[tuple[str, str, UUID]]:
-    """(text, value, id) of each row of `found`, which yields (id, value) in order. One statement."""
+def page(found: QuerySet[Entity, Any], selection: Selection, user: User) -> list[tuple[str, str, UUID]]:
+    """(text, value, id) of each row of `found`, which yields (id, value) in order. One statement for who sees all."""
     try:
         inner, parameters = found.query.sql_with_params()
     except EmptyResultSet:  # Django knows without asking
         return []
-    rows = f"(SELECT p.id, p.value, row_number() OVER () AS position FROM ({inner}) AS p (id, value)) AS page"
+    source = (
+        f"(SELECT p.id, p.value, row_number() OVER () AS position FROM ({inner}) AS p (id, value)) AS page"
+    )
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {selection.sql}, page.value, page.id FROM {rows} {_JOINS}",
+            f"SELECT {selection.sql}, page.value, page.id FROM {source} {_JOINS}",
             (*selection.parameters, *parameters),
         )
-        return list(cursor.fetchall())
+        rows = list(cursor.fetchall())
+    texts = veiled({id: text for text, _, id in rows}, user)
+    return [(texts[id], value, id) for _, value, id in rows]
 
 
 _JOINS = """
@@ -165,21 +173,26 @@ def named(ref: str) -> str | None:
     return rows[0][0] if rows else None
 
 
-def one(found: QuerySet[Entity]) -> str | None:
+def one(found: QuerySet[Entity], user: User) -> str | None:
     """The text of the only row of `found`; None when there is none."""
-    rows = page(found.order_by().values_list("pk", "ref")[:1], EVERYTHING)
+    rows = page(found.order_by().values_list("pk", "ref")[:1], EVERYTHING, user)
     return rows[0][0] if rows else None
 
 
-def by_ref(found: QuerySet[Entity], selection: Selection) -> dict[str, str]:
-    return {ref: text for text, ref, _ in page(found.order_by().values_list("pk", "ref"), selection)}
+def by_ref(found: QuerySet[Entity], selection: Selection, user: User) -> dict[str, str]:
+    return {ref: text for text, ref, _ in page(found.order_by().values_list("pk", "ref"), selection, user)}
 
 
-def stream(found: QuerySet[Entity, Any], selection: Selection) -> Iterator[str]:
+def stream(found: QuerySet[Entity, Any], selection: Selection, user: User) -> Iterator[str]:
     """A JSON array of all rows of `found`, which yields ids in order, in pieces: by a cursor of the server, in batches.
 
     The ids alone wait at the server; documents are read as they are sent.
     """
+    sees_all = sight_of(user).is_whole  # asked now: pieces are sent when the request is over
+    return _stream(found, selection, None if sees_all else user)
+
+
+def _stream(found: QuerySet[Entity, Any], selection: Selection, user: User | None) -> Iterator[str]:
     try:
         sql, parameters = found.query.sql_with_params()
     except EmptyResultSet:
@@ -190,13 +203,19 @@ def stream(found: QuerySet[Entity, Any], selection: Selection) -> Iterator[str]:
         ids.execute(sql, parameters)
         comma = ""
         while batch := ids.fetchmany(BATCH):
-            yield comma + ",".join(_texts([id for (id,) in batch], selection))
+            yield comma + ",".join(_texts([id for (id,) in batch], selection, user))
             comma = ","
     yield "]"
 
 
-def _texts(ids: Sequence[UUID], selection: Selection) -> list[str]:
+def _texts(ids: Sequence[UUID], selection: Selection, user: User | None) -> Iterable[str]:
     rows = "unnest(%s::uuid[]) WITH ORDINALITY AS page (id, position)"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {selection.sql} FROM {rows} {_JOINS}", (*selection.parameters, list(ids)))
-        return [text for (text,) in cursor.fetchall()]
+        cursor.execute(
+            f"SELECT page.id, {selection.sql} FROM {rows} {_JOINS}", (*selection.parameters, list(ids))
+        )
+        texts = dict(cursor.fetchall())
+    if user is None:
+        return texts.values()
+    with keeping():
+        return veiled(texts, user).values()

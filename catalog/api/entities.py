@@ -20,9 +20,8 @@ from catalog.api.documents import Selection
 from catalog.api.facets import facets
 from catalog.api.ordering import Order, order_fields, orders
 from catalog.api.querying import Place, Question
-from catalog.filter_sql import as_q
 from catalog.models import Entity
-from catalog.visibility import sight_of
+from catalog.visibility import sight_of, visible_q
 from control.api import JSON, ApiError, answer, answer_data, nothing
 from control.models import User
 
@@ -73,7 +72,7 @@ def _by_name(request: HttpRequest, user: User, kind: str, namespace: str, name: 
     if sight_of(user).is_whole:
         text = documents.named(ref)
     else:
-        text = documents.one(Entity.objects.visible_to(user).filter(ref=ref))
+        text = documents.one(Entity.objects.visible_to(user).filter(ref=ref), user)
     if text is None:
         raise ApiError(404, f"No entity named '{name}' found, with kind '{kind}' in namespace '{namespace}'")
     return answer(text)
@@ -82,7 +81,7 @@ def _by_name(request: HttpRequest, user: User, kind: str, namespace: str, name: 
 def by_uid(request: HttpRequest, user: User, uid: str) -> HttpResponse:
     Parameters(request)
     id = _uuid(uid)
-    text = documents.one(Entity.objects.visible_to(user).filter(pk=id)) if id else None
+    text = documents.one(Entity.objects.visible_to(user).filter(pk=id), user) if id else None
     if text is None:
         raise ApiError(404, f"No entity with uid {uid}")
     return answer(text)
@@ -110,11 +109,12 @@ def by_refs(request: HttpRequest, user: User) -> HttpResponse:
     """In the order of the references, null for those that are not there."""
     filter = Parameters(request, "filter").filter()
     body = body_of(request, _REFS_BODY)
-    found = Entity.objects.visible_to(user).filter(as_q(filter))
+    found = Entity.objects.visible_to(user).filter(visible_q(filter, user))
     if "query" in body:
-        found = found.filter(querying.query_q(body["query"]))
+        found = found.filter(querying.query_q(body["query"], user))
     wanted = [_canonical(ref) for ref in body["entityRefs"]]
-    texts = documents.by_ref(found.filter(ref__in=set(wanted)), Selection(fields_of(body.get("fields", []))))
+    selection = Selection(fields_of(body.get("fields", [])))
+    texts = documents.by_ref(found.filter(ref__in=set(wanted)), selection, user)
     return answer(f'{{"items":[{",".join(texts.get(ref, "null") for ref in wanted)}]}}')
 
 
@@ -138,15 +138,15 @@ def _uuid(text: str) -> UUID | None:
 def listed(request: HttpRequest, user: User) -> HttpResponseBase:
     """A bare array; without limit, offset and after it is streamed, however long."""
     asked = Parameters(request, "fields", "limit", "filter", "offset", "after", "order")
-    found = Entity.objects.visible_to(user).filter(as_q(asked.filter()))
+    found = Entity.objects.visible_to(user).filter(visible_q(asked.filter(), user))
     selection = Selection(fields_of(asked.words("fields")))
-    ordered = found.order_by(*(order.lacking_last() for order in orders(asked.many("order"))), "ref")
+    ordered = found.order_by(*(order.lacking_last(user) for order in orders(asked.many("order"))), "ref")
     start, limit = _span(asked)
     if start is None:
         return StreamingHttpResponse(
-            documents.stream(ordered.values_list("pk"), selection), content_type=JSON
+            documents.stream(ordered.values_list("pk"), selection, user), content_type=JSON
         )
-    return _part(request, ordered, selection, start, limit)
+    return _part(request, user, ordered, selection, start, limit)
 
 
 def _span(asked: Parameters) -> tuple[int | None, int]:
@@ -174,9 +174,14 @@ def _after(cursor: str, limit: int | None) -> tuple[int, int]:
 
 
 def _part(
-    request: HttpRequest, ordered: QuerySet[Entity], selection: Selection, start: int, limit: int
+    request: HttpRequest,
+    user: User,
+    ordered: QuerySet[Entity],
+    selection: Selection,
+    start: int,
+    limit: int,
 ) -> HttpResponse:
-    rows = documents.page(ordered.values_list("pk", "ref")[start : start + limit + 1], selection)
+    rows = documents.page(ordered.values_list("pk", "ref")[start : start + limit + 1], selection, user)
     response = answer(f"[{','.join(text for text, _, _ in rows[:limit])}]")
     if len(rows) > limit:
         said = json.dumps({"limit": limit, "offset": start + limit}, separators=(",", ":")).encode()
@@ -284,8 +289,8 @@ def _faceted(request: HttpRequest, user: User) -> HttpResponse:
     names = asked.many("facet")
     if not names:
         raise ApiError(400, "request/query must have required property 'facet'")
-    found = Entity.objects.visible_to(user).filter(as_q(asked.filter()))
-    return answer_data({"facets": facets(found, names)})
+    found = Entity.objects.visible_to(user).filter(visible_q(asked.filter(), user))
+    return answer_data({"facets": facets(found, names, user)})
 
 
 def faceted_by_body(request: HttpRequest, user: User) -> HttpResponse:
@@ -293,5 +298,5 @@ def faceted_by_body(request: HttpRequest, user: User) -> HttpResponse:
     body = body_of(request, _FACETS_BODY)
     found = Entity.objects.visible_to(user)
     if "query" in body:
-        found = found.filter(querying.query_q(body["query"]))
-    return answer_data({"facets": facets(found, body["facets"])})
+        found = found.filter(querying.query_q(body["query"], user))
+    return answer_data({"facets": facets(found, body["facets"], user)})

@@ -17,9 +17,13 @@ from django.db.models import QuerySet
 
 from catalog.api.kept import kept
 from catalog.filter_sql import path_of
+from catalog.mentions import meanings
 from catalog.models import Entity
 from catalog.relations import INVERSE
+from catalog.visibility import hidden_in
 from control.api import ApiError
+from control.filters import Condition
+from control.models import User
 
 MOST = 50  # facets of one request
 MOST_VALUES = 10_000  # of one facet, by value
@@ -50,16 +54,25 @@ SELECT value, found FROM ({{statement}}) AS counted (value, found) ORDER BY valu
 """
 
 
-def facets(found: QuerySet[Entity], names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-    """Facet → its values in order, each with its count. Two queries for each facet at most, one when they are kept."""
+def facets(found: QuerySet[Entity], names: Iterable[str], user: User) -> dict[str, list[dict[str, Any]]]:
+    """Facet → its values in order, each with its count, without what names an entity that `user` does not see.
+
+    Two queries for each facet at most, one when they are kept.
+    """
     wanted = list(dict.fromkeys(names))
     if len(wanted) > MOST:
         raise ApiError(400, f"At most {MOST} facets can be asked for at once.")
-    return kept(f"facets {wanted}", found.order_by().values("pk"), lambda: _counted(found, wanted))
+    return kept(f"facets {wanted}", found.order_by().values("pk"), lambda: _counted(found, wanted, user))
 
 
-def _counted(found: QuerySet[Entity], names: list[str]) -> dict[str, list[dict[str, Any]]]:
-    return {name: [{"value": v, "count": n} for v, n in _values(found, name)] for name in names}
+def _counted(found: QuerySet[Entity], names: list[str], user: User) -> dict[str, list[dict[str, Any]]]:
+    counted = {name: _values(found, name) for name in names}
+    said = [Condition(name, tuple(value for value, _ in values)) for name, values in counted.items()]
+    hidden = hidden_in(said, user)
+    return {
+        name: [{"value": v, "count": n} for v, n in values if not (hidden and meanings(name, v) & hidden)]
+        for name, values in counted.items()
+    }
 
 
 def _values(found: QuerySet[Entity], name: str) -> list[tuple[str, int]]:

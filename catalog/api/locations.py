@@ -69,19 +69,19 @@ def shown(location: Location) -> dict[str, str]:
     }
 
 
-def listed(request: HttpRequest, _user: User) -> HttpResponse:
+def listed(request: HttpRequest, user: User) -> HttpResponse:
     Parameters(request)
-    rows = Location.objects.order_by("target", "type").only("pk", "type", "target")
+    rows = Location.objects.visible_to(user).order_by("target", "type").only("pk", "type", "target")
     return answer_data([{"data": shown(location)} for location in rows.iterator()])
 
 
-def queried(request: HttpRequest, _user: User) -> HttpResponse:
+def queried(request: HttpRequest, user: User) -> HttpResponse:
     """Pages in the order of ids; the cursor carries the question."""
     Parameters(request)
     body = body_of(request, _QUERY_BODY, is_required=False)
     query, last = _continued(body["cursor"]) if body.get("cursor") else (body.get("query"), None)
     try:
-        found = Location.objects.filter(location_q(query) if query is not None else Q())
+        found = Location.objects.visible_to(user).filter(location_q(query) if query is not None else Q())
     except PredicateError as error:
         raise ApiError(400, f"Invalid query: {error}") from error
     limit = min(bounded(int(body.get("limit", DEFAULT_LIMIT)), "request/body/limit"), MOST)
@@ -105,9 +105,9 @@ def _continued(cursor: str) -> tuple[Any, UUID]:
         raise ApiError(400, f"Malformed cursor: {type(error).__name__}") from error
 
 
-def one(request: HttpRequest, _user: User, id: str) -> HttpResponse:
+def one(request: HttpRequest, user: User, id: str) -> HttpResponse:
     Parameters(request)
-    return answer_data(shown(_location(id)))
+    return answer_data(shown(_location(id, user)))
 
 
 def by_entity(request: HttpRequest, user: User, kind: str, namespace: str, name: str) -> HttpResponse:
@@ -126,13 +126,13 @@ def _of_ref(ref: str, user: User) -> Location | None:
         return entity.location
     if not ref.startswith("location:default/generated-"):
         return None
-    rows = Location.objects.only("pk", "type", "target").iterator()
+    rows = Location.objects.visible_to(user).only("pk", "type", "target").iterator()
     return next((location for location in rows if location_ref(location) == ref), None)
 
 
-def _location(id: str) -> Location:
+def _location(id: str, user: User) -> Location:
     try:
-        location = Location.objects.filter(pk=UUID(id)).first()
+        location = Location.objects.visible_to(user).filter(pk=UUID(id)).first()
     except ValueError:
         location = None
     if location is None:
@@ -196,14 +196,14 @@ def _previewed(found: Preview, entity: PreviewedEntity) -> dict[str, Any]:
 def update(request: HttpRequest, user: User, id: str) -> HttpResponse:
     Parameters(request)
     body = body_of(request, _STRICT_LOCATION)
-    location = _location(id)
+    location = _location(id, user)
     moved = locations.move(location.pk, _typed(body["type"]), body["target"], by=user)
     return answer_data(shown(moved))
 
 
 def delete(request: HttpRequest, user: User, id: str) -> HttpResponse:
     Parameters(request)
-    locations.remove(_location(id).pk, by=user)
+    locations.remove(_location(id, user).pk, by=user)
     return nothing(204)
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Expression, F, OrderBy, Q, TextField, Value
+from django.db.models import Case, Expression, F, OrderBy, Q, TextField, Value, When
 from django.db.models.functions import Cast, Left, Lower, NullIf
 
 from catalog.filter_sql import path_of, scalar_at
+from catalog.mentions import fields_at
+from catalog.visibility import OWNER_KEY, names_hidden, sight_of
 from control.api import ApiError
+from control.models import User
 
 # Fields as columns; True where every entity has one.
 _COLUMNS = {
@@ -35,9 +38,21 @@ class Order:
     field: str = ""
     is_descending: bool = False
 
+    def value(self, user: User) -> Expression | F:
+        """What is compared; NULL or empty for entities that lack the field, or name there what `user` does not see."""
+        if not self.field or sight_of(user).is_whole or self._is_safe:
+            return self._value
+        nothing = Value("" if self.field.lower() in _COLUMNS else None)
+        is_hidden = When(names_hidden(self.field, user), then=nothing)
+        return Case(is_hidden, default=self._value, output_field=TextField())
+
     @property
-    def value(self) -> Expression | F:
-        """What is compared; NULL for entities that lack the field."""
+    def _is_safe(self) -> bool:
+        """Whether it can name no other entity."""
+        return self.field.lower() != OWNER_KEY and not fields_at(self.field)
+
+    @property
+    def _value(self) -> Expression | F:
         if not self.field:
             return F("ref")
         column, _ = _COLUMNS.get(self.field.lower(), ("", False))
@@ -62,9 +77,9 @@ class Order:
         side = "lt" if self.is_descending != is_reversed else "gt"
         return Q(**{f"value__{side}e": value}) & (Q(**{f"value__{side}": value}) | Q(**{f"pk__{side}": id}))
 
-    def lacking_last(self) -> OrderBy:
-        column, is_everywhere = _COLUMNS.get(self.field.lower(), ("", True))
-        value = self.value if is_everywhere else NullIf(F(column), Value(""))
+    def lacking_last(self, user: User) -> OrderBy:
+        _, is_everywhere = _COLUMNS.get(self.field.lower(), ("", True))
+        value = self.value(user) if is_everywhere else NullIf(self.value(user), Value(""))
         return OrderBy(value, descending=self.is_descending, nulls_last=True)
 
 

@@ -20,9 +20,10 @@ from catalog.api import documents, kept
 from catalog.api.asked import filter_of
 from catalog.api.documents import Selection
 from catalog.api.ordering import Order
-from catalog.filter_sql import as_q, holds
+from catalog.filter_sql import holds
 from catalog.models import Entity
 from catalog.predicates import PredicateError, predicate_q
+from catalog.visibility import names_hidden, visible_q
 from control.api import ApiError
 from control.models import User
 
@@ -43,17 +44,17 @@ class Question:
 
     def matching(self, user: User) -> Any:
         """The entities that are meant, each with the `value` that it is ordered by."""
-        found = Entity.objects.visible_to(user).filter(as_q(filter_of(list(self.filters))))
+        found = Entity.objects.visible_to(user).filter(visible_q(filter_of(list(self.filters)), user))
         if self.query is not None:
-            found = found.filter(query_q(self.query))
+            found = found.filter(query_q(self.query, user))
         if self.term:
-            found = found.filter(self._holds_term())
-        return found.annotate(value=self.order.value).filter(self.order.has_value)
+            found = found.filter(self._holds_term(user))
+        return found.annotate(value=self.order.value(user)).filter(self.order.has_value)
 
-    def _holds_term(self) -> Q:
+    def _holds_term(self, user: User) -> Q:
         result = Q()
         for name in self.term_fields or (self.order.field or "metadata.uid",):
-            result |= holds(name, self.term)
+            result |= holds(name, self.term) & ~names_hidden(name, user)
         return result
 
 
@@ -100,9 +101,9 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
-def query_q(query: Any) -> Q:
+def query_q(query: Any, user: User) -> Q:
     try:
-        return predicate_q(query)
+        return predicate_q(query, user)
     except PredicateError as error:
         raise ApiError(400, f"Invalid query: {error}") from error
 
@@ -126,19 +127,21 @@ def first_page(
     """Three queries at most: the revision, the total unless it is kept, and the page."""
     found = question.matching(user)
     total = kept.total(found) if counts else 0
-    return _page(Place(question, total), found, selection, limit, offset, is_first=True)
+    return _page(Place(question, total), found, user, selection, limit, offset, is_first=True)
 
 
 def page_at(place: Place, *, user: User, selection: Selection, limit: int) -> Page:
     """The page that a cursor leads to. One query."""
     question = place.question
     beyond = question.order.beyond(place.value, place.id, is_reversed=place.is_previous)
-    return _page(place, question.matching(user).filter(beyond), selection, limit, 0, is_first=False)
+    found = question.matching(user).filter(beyond)
+    return _page(place, found, user, selection, limit, 0, is_first=False)
 
 
 def _page(
     place: Place,
     found: Any,
+    user: User,
     selection: Selection,
     limit: int,
     offset: int,
@@ -149,7 +152,8 @@ def _page(
     if limit == 0:
         return Page([], place.total)
     ordered = found.order_by(*place.question.order.sorted(is_reversed=place.is_previous))
-    rows = documents.page(ordered.values_list("pk", "value")[offset : offset + limit + 1], selection)
+    part = ordered.values_list("pk", "value")[offset : offset + limit + 1]
+    rows = documents.page(part, selection, user)
     has_more, rows = len(rows) > limit, rows[:limit]
     if place.is_previous:
         rows.reverse()

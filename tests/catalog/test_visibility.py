@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from catalog.api.kept import answers
 from catalog.listing import Filters, facets, list_entities
 from catalog.models import CatalogRevision, Entity, Location, Problem, Relation
+from catalog.naming import location_ref
+from catalog.preview import preview
+from catalog.terms import key_of
 from catalog.visibility import covered, without_hidden
 from control import policy
 from control.errors import PolicyInvalid
 from control.filters import parse
 from control.models import User
 from tests import factories
+from tests.catalog.api.conftest import caller
 from tests.catalog.pages import queries, relate
+from tests.catalog.places import component
 
 pytestmark = pytest.mark.django_db
 
@@ -100,6 +110,7 @@ def quasar(tmp_path: Path) -> Entity:
         location=open_place,
         type="service",
         owner_ref=team.ref,
+        spec={"dependsOn": [f"component:default/{HIDDEN_NAME}"], "subcomponentOf": HIDDEN_NAME},
         source_text=f"kind: Component\nspec:\n  dependsOn: [component:default/{HIDDEN_NAME}]\n",
     )
     api = factories.entity("api:default/orders", location=open_place, type="openapi", owner_ref=team.ref)
@@ -110,6 +121,7 @@ def quasar(tmp_path: Path) -> Entity:
         (hidden, "ownedBy", team),
         (hidden, "partOf", system),
         (shop, "dependsOn", hidden),
+        (shop, "partOf", hidden),
         (shop, "providesApi", api),
         (hidden, "consumesApi", api),
     ):
@@ -191,6 +203,261 @@ def test_a_hidden_entity_is_on_no_page_of_a_stranger_and_on_those_of_who_may_see
     for user in (maya, tomas):
         assert seen(client_for(user), url) is shows, user
     assert seen(client_for(root_admin), url) is (shows or url == "/rules/")
+
+
+# The API: method, address, body, and whether it tells of the hidden entity to whoever may see it.
+def _has(**query: Any) -> dict[str, Any]:
+    return {"query": query, "fields": ["metadata.name", "spec", "relations"]}
+
+
+IT = f"component:default/{HIDDEN_NAME}"
+GOOD = {
+    "apiVersion": "backstage.io/v1alpha1",
+    "kind": "Component",
+    "metadata": {"name": HIDDEN_NAME},
+    "spec": {"type": "service", "lifecycle": "production", "owner": "payments", "dependsOn": [IT]},
+}
+LIST, BY_QUERY, FACETS = "/entities", "/entities/by-query", "/entity-facets"
+CALLS: list[tuple[str, str, Any, bool]] = [
+    ("GET", LIST, None, True),
+    ("GET", f"{LIST}?limit=100", None, True),
+    ("GET", f"{LIST}?filter=kind=component&fields=spec.dependsOn,relations", None, True),
+    ("GET", f"{LIST}?fields=relations.0.targetRef,relations.1.targetRef", None, True),
+    ("GET", BY_QUERY, None, True),
+    ("GET", f"{BY_QUERY}?fullTextFilterTerm=quas&fullTextFilterFields=metadata.name", None, True),
+    ("POST", BY_QUERY, _has(kind="component"), True),
+    ("GET", "/entities/by-name/component/default/shop", None, True),
+    ("GET", "/entities/by-name/system/default/money", None, True),
+    ("GET", "/entities/by-name/api/default/orders/ancestry", None, True),
+    ("POST", "/entities/by-refs", {"entityRefs": [IT, "component:default/shop"]}, True),
+    *(
+        ("GET", f"{FACETS}?facet={facet}", None, True)
+        for facet in (
+            *("metadata.name", "spec.type", "spec.lifecycle", "metadata.tags", "spec.dependsOn"),
+            *("spec.dependsOn.0", "spec.subcomponentOf", "relations.dependsOn", "relations.apiConsumedBy"),
+        )
+    ),
+    ("POST", FACETS, {"facets": ["relations.partOf", "metadata.title"]}, True),
+    ("GET", "/locations", None, True),
+    ("POST", "/locations/by-query", {}, True),
+    ("POST", "/locations/by-query", {"query": {"target": {"$hasPrefix": "file:///srv/git/q"}}}, True),
+    ("GET", "/../search/query?term=quas", None, True),
+    ("GET", "/../search/query", None, True),
+    ("POST", "/validate-entity", {"location": "url:https://x.invalid/a", "entity": GOOD}, False),
+    ("POST", "/analyze-location", {"location": {"type": "url", "target": "https://x.invalid/a/b"}}, False),
+]
+
+
+def called(user: User, method: str, path: str, body: Any = None) -> Any:
+    path = "/api" + path.removeprefix("/..") if path.startswith("/..") else f"/api/catalog{path}"
+    return caller(user).raw(method, path, body, prefix="")
+
+
+def content(response: Any) -> str:
+    text = b"".join(response) if response.streaming else response.content
+    cursors = "".join(
+        base64.urlsafe_b64decode(found).decode()
+        for found in re.findall(r'"(?:next|prev)Cursor": ?"([^"]+)', text.decode())
+    )
+    return (text.decode() + cursors).lower()
+
+
+@pytest.mark.parametrize(("method", "path", "body", "tells"), CALLS)
+def test_the_api_tells_of_a_hidden_entity_only_to_who_may_see_it(
+    quasar: Entity,
+    method: str,
+    path: str,
+    body: Any,
+    tells: bool,
+    stranger: User,
+    maya: User,
+    tomas: User,
+    root_admin: User,
+) -> None:
+    for user in (stranger, maya, tomas, root_admin):
+        response = called(user, method, path, body)
+        assert response.status_code == 200, response.content
+        assert (HIDDEN_NAME in content(response)) is (tells and user != stranger), user
+
+
+# What asks for the hidden entity by a name that was guessed: how many are found for who may see it.
+GUESSES: list[tuple[str, Any, int]] = [
+    *(
+        (f"{BY_QUERY}?filter={text}", None, 1)
+        for text in (
+            f"relations.dependsOn={IT}",
+            f"spec.dependsOn={IT}",
+            f"spec.dependsOn.{IT}",
+            f"spec.dependsOn.{IT}=true",
+            "spec.subcomponentOf=quasar",
+            "spec.subcomponentOf=Default/Quasar",
+            "metadata.name=quasar",
+        )
+    ),
+    (f"{BY_QUERY}?fullTextFilterTerm=quasar&fullTextFilterFields=spec.dependsOn.0", None, 1),
+    (f"{BY_QUERY}?fullTextFilterTerm=quasar&fullTextFilterFields=spec.subcomponentOf", None, 1),
+    (f"{BY_QUERY}?orderField=spec.subcomponentOf", None, 1),
+    (BY_QUERY, _has(**{"spec.dependsOn": {"$contains": IT}}), 1),
+    (BY_QUERY, _has(**{"spec.subcomponentOf": {"$hasPrefix": "quas"}}), 1),
+    (BY_QUERY, _has(**{"relations.dependsOn": {"$hasPrefix": "component:default/quas"}}), 1),
+    (BY_QUERY, _has(relations={"$contains": {"type": "dependsOn", "targetRef": IT}}), 1),
+    (BY_QUERY, _has(**{"relations.dependsOn": {"$in": [IT]}}), 1),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "found"), GUESSES)
+def test_a_guessed_name_is_not_confirmed(
+    quasar: Entity, path: str, body: Any, found: int, stranger: User, maya: User
+) -> None:
+    shop = Entity.objects.get(name="shop")
+    shop.term_keys += [key_of(f"spec.dependson.{IT}"), key_of(f"spec.dependson.{IT}=true")]
+    shop.term_keys.append(key_of("spec.subcomponentof=default/quasar"))  # another spelling
+    shop.save()
+    for user, total in ((stranger, 0), (maya, found)):
+        response = called(user, "POST" if body else "GET", path, body)
+        assert response.status_code == 200, response.content
+        assert json.loads(response.content)["totalItems"] == total, (user, response.content)
+
+
+def test_not_asked_for_is_as_if_it_were_not_there(quasar: Entity, stranger: User, maya: User) -> None:
+    query = {"$all": [{"metadata.name": "shop"}, {"$not": {"spec.dependsOn": IT}}]}
+    for user, total in ((stranger, 1), (maya, 0)):
+        response = called(user, "POST", BY_QUERY, {"query": query})
+        assert json.loads(response.content)["totalItems"] == total
+
+
+# What is answered about a hidden thing is what is answered about one that is not there.
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/entities/by-name/component/default/NAME", None),
+        ("GET", "/entities/by-name/component/default/NAME/ancestry", None),
+        ("GET", "/entities/by-uid/UID", None),
+        ("DELETE", "/entities/by-uid/UID", None),
+        ("POST", "/entities/by-refs", {"entityRefs": ["component:default/NAME"]}),
+        ("GET", "/locations/by-entity/component/default/NAME", None),
+        ("GET", "/locations/by-entity/location/default/GENERATED", None),
+        ("GET", "/locations/LOCATION", None),
+        ("PUT", "/locations/LOCATION", {"type": "url", "target": "https://git.example.org/a/b"}),
+        ("DELETE", "/locations/LOCATION", None),
+        ("POST", "/refresh", {"entityRef": "component:default/NAME"}),
+        ("POST", "/refresh", {"entityRef": "location:default/GENERATED"}),
+    ],
+)
+def test_the_api_answers_about_it_as_about_what_does_not_exist(
+    quasar: Entity, stranger: User, method: str, path: str, body: Any
+) -> None:
+    here = {
+        "NAME": HIDDEN_NAME,
+        "UID": str(quasar.pk),
+        "LOCATION": str(quasar.location_id),
+        "GENERATED": location_ref(quasar.location).partition("/")[2],
+    }
+    nowhere = {
+        "NAME": "zzz-absent-zz",
+        "UID": str(uuid4()),
+        "LOCATION": str(uuid4()),
+        "GENERATED": "generated-" + "0" * 40,
+    }
+
+    def answer(words: dict[str, str]) -> tuple[int, str]:
+        said = json.dumps([path, body])
+        for name, value in words.items():
+            said = said.replace(name, value)
+        response = called(stranger, method, *json.loads(said))
+        text = response.content.decode()
+        for name, value in words.items():
+            text = text.replace(value, name)
+        return response.status_code, text
+
+    assert answer(here) == answer(nowhere)
+    assert Entity.objects.filter(pk=quasar.pk).exists()
+    assert Location.objects.get(pk=quasar.location_id).refresh_asked_at is None
+
+
+def test_pages_of_the_api_do_not_lead_to_it_by_their_cursors(
+    quasar: Entity, stranger: User, maya: User
+) -> None:
+    """One by one in any order, also with the cursor of somebody who sees more."""
+    for order in ("metadata.name", "spec.subcomponentOf", "spec.dependsOn.0", "relations.ownedBy"):
+        first = f"{BY_QUERY}?limit=1&orderField={order}"
+        for starts in (stranger, maya):
+            text = called(starts, "GET", first).content.decode()
+            texts = [] if starts == maya else [text]
+            for _ in range(8):
+                cursor = json.loads(text)["pageInfo"].get("nextCursor")
+                if not cursor:
+                    break
+                response = called(stranger, "GET", f"{BY_QUERY}?limit=1&cursor={cursor}")
+                text = response.content.decode()
+                texts.append(content(response))
+            assert not any(HIDDEN_NAME in one for one in texts), order
+
+
+def test_a_hidden_owner_is_named_nowhere_by_the_api(tmp_path: Path, stranger: User) -> None:
+    publish(tmp_path, RULES.replace("metadata.name=quasar", "kind=group"))
+    team = factories.entity("group:default/night-shift", type="team")
+    note = {"annotations": {"example.org/note": "Of night-shift."}}
+    shop = factories.entity("component:default/shop", owner_ref=team.ref, metadata=note)
+    relate(shop, "ownedBy", team)
+    asked = (
+        *(LIST, f"{BY_QUERY}?orderField=relations.ownedBy", f"{LIST}?order=asc:spec.owner"),
+        *(f"{FACETS}?facet=spec.owner&facet=relations.ownedBy", "/../search/query?term=shop"),
+    )
+    for path in asked:
+        assert "night-shift" not in content(called(stranger, "GET", path)), path
+    for text in ("spec.owner=night-shift", "relations.ownedBy=group:default/night-shift"):
+        response = called(stranger, "GET", f"{BY_QUERY}?filter={text}")
+        assert json.loads(response.content)["totalItems"] == 0, text
+
+
+def test_a_preview_does_not_say_that_a_hidden_place_is_registered(
+    quasar: Entity, stranger: User, maya: User, tmp_path: Path, settings: Any
+) -> None:
+    settings.PORTICO_FILE_ROOTS = [tmp_path]
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "catalog-info.yaml").write_text(component("payments"))
+    checked = preview("file", str(place), by=maya).location.target
+    Location.objects.filter(pk=quasar.location_id).update(type="file", target=checked)
+    dry = {"type": "file", "target": str(place)}
+    for user, is_told in ((stranger, False), (maya, True)):
+        assert preview("file", str(place), by=user).is_registered is is_told
+        response = called(user, "POST", "/locations?dryRun=true", dry)
+        assert json.loads(response.content)["exists"] is is_told
+
+
+def test_what_the_veil_leaves_is_what_the_entity_says_of_itself(tmp_path: Path, stranger: User) -> None:
+    """A hidden name that is also a word of the visible one blots out no more than references."""
+    publish(tmp_path, RULES.replace("metadata.name=quasar", "kind=resource"))
+    secret = factories.entity("resource:default/shop")
+    shop = factories.entity(
+        "component:default/shop", type="shop", spec={"dependsOn": ["resource:shop", "api:default/orders"]}
+    )
+    relate(shop, "dependsOn", secret)
+    relate(shop, "dependsOn", "api:default/orders")
+    said = json.loads(called(stranger, "GET", "/entities/by-name/component/default/shop").content)
+    assert (said["metadata"]["name"], said["spec"]["type"]) == ("shop", "shop")
+    assert said["spec"]["dependsOn"] == ["resource:█████", "api:default/orders"]
+    assert said["relations"] == [{"type": "dependsOn", "targetRef": "api:default/orders"}]
+
+
+@pytest.mark.parametrize("path", [f"{LIST}?limit=40", LIST, f"{BY_QUERY}?filter=kind=component"])
+def test_hiding_costs_the_api_no_query_for_each_row(quasar: Entity, stranger: User, path: str) -> None:
+    from tests.catalog.pages import many
+
+    def asked() -> int:
+        cache.clear()
+        answers.clear()
+        with CaptureQueriesContext(connection) as captured:
+            called(stranger, "GET", path)
+        return len(captured)
+
+    asked()
+    few = asked()
+    for entity in many(25, prefix="part"):
+        relate(entity, "dependsOn", quasar)
+    assert asked() == few
 
 
 def test_problems_that_name_it_are_not_on_the_page_of_another_location(
