@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.exceptions import ImproperlyConfigured
 
 
 class CatalogConfig(AppConfig):
@@ -7,8 +8,13 @@ class CatalogConfig(AppConfig):
 
     def ready(self) -> None:
         from catalog import custom_kinds, subjects
+        from catalog.hosts.integrations import IntegrationInvalid, integrations
         from control.subjects import register_resolver
         from control.templatetags.portico import register_kind_icons
 
         register_resolver(subjects.resolve)
         register_kind_icons(custom_kinds.icon_of_kind)
+        try:
+            integrations()
+        except IntegrationInvalid as error:
+            raise ImproperlyConfigured(str(error)) from error

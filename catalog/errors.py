@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from control.errors import ControlError
 
 
@@ -21,3 +23,11 @@ class Missing(Unreadable):
 
 class AlreadyRegistered(CatalogError):
     """A location of this type and target stands already."""
+
+
+class Postponed(CatalogError):
+    """A host asks to wait until a time: no failure, and nothing else is read of the location before then."""
+
+    def __init__(self, message: str, *, until: datetime) -> None:
+        super().__init__(message)
+        self.until = until

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,12 +19,13 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from catalog import custom_kinds, org, problem_store, store
-from catalog.errors import Unreadable
+from catalog import custom_kinds, discovery, org, problem_store, store
+from catalog.errors import Postponed, Unreadable
 from catalog.ingest_record import record_failure, record_ingestion
 from catalog.models import Entity, Location, SourceFile
+from catalog.openings import opened
 from catalog.reading import FileRead, Reading, State, read_location
-from catalog.sources import open_source
+from catalog.sources import Source
 
 logger = logging.getLogger(__name__)
 _LOCK_CLASS = 7_340_003
@@ -32,6 +33,7 @@ _OUR_FAULT = (
     "Portico met an error of its own while reading this location; its log has the details. Nothing was changed. Tell "
     "whoever runs it."
 )
+_REMOVED = "The location was removed while it was read."
 PROGRESS_SECONDS = 0.5  # between two progress lines
 # Without a sign of life for so long, a location is offered to another reader; the lock decides whether it gets it.
 SIGN_OF_LIFE = timedelta(seconds=60)
@@ -41,13 +43,18 @@ MANY = 2_000  # entities written at once, from which the database's own upkeep i
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a read did. `failure` is empty when it succeeded."""
+    """What a read did. `failure` is empty when it succeeded, `postponed` unless the host asked to wait.
+
+    Of a discovery the numbers are the locations below it.
+    """
 
     added: int = 0
     changed: int = 0
     removed: int = 0
     problems: int = 0
     failure: str = ""
+    postponed: str = ""
+    owes_others: bool = False  # other locations are owed a read now
 
 
 def claim_due(*, at: datetime | None = None) -> list[UUID]:
@@ -64,7 +71,10 @@ def claim_due(*, at: datetime | None = None) -> list[UUID]:
     return found
 
 
-def ingest(location_id: UUID) -> Outcome | None:
+Opener = Callable[[Location], AbstractContextManager[Source]]
+
+
+def ingest(location_id: UUID, *, opener: Opener = opened) -> Outcome | None:
     """Read one location. None when somebody else is reading it, or it is gone."""
     with _sole_reader(location_id) as is_ours:
         location = Location.objects.filter(pk=location_id).first() if is_ours else None
@@ -73,10 +83,12 @@ def ingest(location_id: UUID) -> Outcome | None:
         started = timezone.now()
         signs = _SignsOfLife(location)
         try:
-            outcome = _read_and_write(location, signs, started)
+            outcome = _read_and_write(location, signs, started, opener)
             if outcome.added + outcome.changed + outcome.removed >= MANY:
                 store.settle()
             return outcome
+        except Postponed as error:
+            return _postponed(location, error)
         except Unreadable as error:
             return _failed(location, str(error), started)
         except Exception:  # the edge of the work: it must be seen at the location, not only in a log
@@ -118,10 +130,12 @@ class _SignsOfLife:
         self._row.update(reading_since=None, progress="")
 
 
-def _read_and_write(location: Location, signs: _SignsOfLife, started: datetime) -> Outcome:
+def _read_and_write(location: Location, signs: _SignsOfLife, started: datetime, opener: Opener) -> Outcome:
+    if location.type in discovery.TYPES:
+        return _write_discovery(location, discovery.look(location, signs), started)
     known = {file.key: file for file in location.files.all()}
     stage = store.Stage()
-    with open_source(location) as source:
+    with opener(location) as source:
         reading = read_location(
             source,
             known,
@@ -132,6 +146,18 @@ def _read_and_write(location: Location, signs: _SignsOfLife, started: datetime) 
         )
         signs(f"Writing {len(reading.described):,} entities", at_once=True)
         return _write(location, reading, stage, known, source.revision, started)
+
+
+@transaction.atomic
+def _write_discovery(location: Location, look: discovery.Look, started: datetime) -> Outcome:
+    store.lock_catalogue()
+    row = Location.objects.select_for_update().filter(pk=location.pk).first()
+    if row is None:
+        return Outcome(failure=_REMOVED)
+    found = discovery.reconcile(row, look)
+    _succeeded(row, "", started)
+    owes = bool(found.added or found.moved)
+    return Outcome(found.added, found.moved, found.removed, found.problems, owes_others=owes)
 
 
 @transaction.atomic
@@ -146,7 +172,7 @@ def _write(
     store.lock_catalogue()
     row = Location.objects.select_for_update().filter(pk=location.pk).first()
     if row is None:
-        return Outcome(failure="The location was removed while it was read.")
+        return Outcome(failure=_REMOVED)
     described, kept = reading.described, reading.kept
     is_same = all(file.state is State.SAME for file in reading.files) and known.keys() <= {
         f.key for f in reading.files
@@ -184,33 +210,50 @@ def _remember_files(
             key=file.key,
             digest="" if file.key in claimed_elsewhere else file.digest,
             reads=file.reads,
+            validators=file.validators,
             targets=[[t.key, t.pointer, t.line, t.is_optional] for t in file.targets],
             refs=[*file.refs, *sorted(file.kept)],
         )
         for file in files
         if file.state is State.PARSED
+        or (file.state is State.SAME and file.validators != known[file.key].validators)
     ]
     SourceFile.objects.bulk_create(
         rows,
         batch_size=1_000,
         update_conflicts=True,
         unique_fields=["location", "key"],
-        update_fields=["digest", "reads", "targets", "refs"],
+        update_fields=["digest", "reads", "validators", "targets", "refs"],
     )
 
 
 def _succeeded(location: Location, revision: str, started: datetime) -> None:
     asked_meanwhile = location.refresh_asked_at is not None and location.refresh_asked_at > started
-    interval = timedelta(seconds=settings.PORTICO_REFRESH_SECONDS)
     Location.objects.filter(pk=location.pk).update(
         read_at=started,
         failing_since=None,
         failure="",
+        postponed_until=None,
+        postponed_why="",
         revision=revision,
         entity_count=Entity.objects.filter(location=location).count(),
         refresh_asked_at=location.refresh_asked_at if asked_meanwhile else None,
-        next_read_at=started if asked_meanwhile else timezone.now() + interval,
+        next_read_at=started if asked_meanwhile else _next_read(location),
     )
+
+
+def _next_read(location: Location) -> datetime | None:
+    if location.is_read_once:
+        return None
+    return timezone.now() + timedelta(seconds=settings.PORTICO_REFRESH_SECONDS)
+
+
+def _postponed(location: Location, error: Postponed) -> Outcome:
+    """The host asked to wait. What was asked for is still owed, at the time that it named."""
+    Location.objects.filter(pk=location.pk).update(
+        postponed_until=error.until, postponed_why=str(error), next_read_at=error.until
+    )
+    return Outcome(postponed=str(error))
 
 
 @transaction.atomic
@@ -225,6 +268,12 @@ def _failed(location: Location, message: str, started: datetime) -> Outcome:
     row.failing_since = row.failing_since or started
     row.failure = message
     row.refresh_asked_at = row.refresh_asked_at if asked_meanwhile else None
-    row.next_read_at = timezone.now() + timedelta(seconds=settings.PORTICO_REFRESH_SECONDS)
-    row.save(update_fields=["failing_since", "failure", "refresh_asked_at", "next_read_at"])
+    row.next_read_at = _next_read(row)
+    row.postponed_until, row.postponed_why = None, ""
+    row.save(
+        update_fields=[
+            *("failing_since", "failure", "refresh_asked_at", "next_read_at"),
+            *("postponed_until", "postponed_why"),
+        ]
+    )
     return Outcome(failure=message)

@@ -7,34 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from catalog import custom_kinds, org, problem_store, store, targets, tasks
+from catalog import location_removal, store, targets, tasks
 from catalog.errors import AlreadyRegistered
-from catalog.ingest_record import NAMED
-from catalog.models import Location, Problem
+from catalog.models import Location
 from catalog.naming import location_ref
 from control import audit
 from control.errors import InvalidParameters, Refused
 from control.models import User
 
 
-def register(type: str, target: str, *, by: User | None, is_org_source: bool = False) -> Location:
+def register(
+    type: str,
+    target: str,
+    *,
+    by: User | None,
+    is_org_source: bool = False,
+    is_read_once: bool = False,
+) -> Location:
     """The location of this target, new or as it stands, with a read of it owed.
 
+    `is_read_once` is for a new one that nobody shall read again by itself, and that the caller reads now.
     `by` None is the command line, which alone may name files outside PORTICO_FILE_ROOTS. Raises `InvalidParameters`
     for a target that makes no sense, `Refused` when somebody else than an administrator asks for an org source.
     """
-    if is_org_source and by is not None and not by.is_staff:
-        raise Refused(
-            "Only administrators may register a source of people and teams, because teams approve requests. "
-            "Register it without that mark, or ask an administrator."
-        )
-    checked = _checked(type, target, by=by)
-    return _registered(type, checked, by=by, is_org_source=is_org_source)[0]
+    checked = _checked(type, target, by=by, is_org_source=is_org_source)
+    return _registered(type, checked, by=by, is_org_source=is_org_source, is_read_once=is_read_once)[0]
 
 
 def register_new(type: str, target: str, *, by: User) -> Location:
@@ -47,17 +50,26 @@ def register_new(type: str, target: str, *, by: User) -> Location:
     return location
 
 
-def _checked(type: str, target: str, *, by: User | None) -> str:
+def _checked(type: str, target: str, *, by: User | None, is_org_source: bool = False) -> str:
+    if (is_org_source or type in targets.ORG_SOURCES) and by is not None and not by.is_staff:
+        raise Refused(
+            "Only administrators may register a source of people and teams, because teams approve requests. "
+            "Register it without that mark, or ask an administrator to do it."
+        )
     try:
         return targets.checked_target(type, target, outside_roots=by is None)
     except targets.TargetRefused as error:
         raise InvalidParameters({"target": str(error)}) from error
 
 
-def _registered(type: str, target: str, *, by: User | None, is_org_source: bool) -> tuple[Location, bool]:
+def _registered(
+    type: str, target: str, *, by: User | None, is_org_source: bool, is_read_once: bool = False
+) -> tuple[Location, bool]:
     """The location, and whether it is new."""
+    is_org_source = is_org_source or type in targets.ORG_SOURCES
     with transaction.atomic():
-        location, is_new = _get_or_create(type, target, by=by, is_org_source=is_org_source)
+        fields = {"is_org_source": is_org_source, "is_read_once": is_read_once, "registered_by": by}
+        location, is_new = _get_or_create(type, target, fields)
         before = {"is_org_source": location.is_org_source}
         if is_new:
             audit.record(
@@ -80,20 +92,18 @@ def _registered(type: str, target: str, *, by: User | None, is_org_source: bool)
             )
         if by is None and location.type == Location.Type.FILE:
             location.is_outside_roots = True
-        _owe_a_read(location)
+        if is_read_once:
+            location.save(update_fields=["is_org_source", "is_outside_roots"])
+        else:
+            _owe_a_read(location)
     return location, is_new
 
 
-def _get_or_create(type: str, target: str, *, by: User | None, is_org_source: bool) -> tuple[Location, bool]:
+def _get_or_create(type: str, target: str, fields: dict[str, Any]) -> tuple[Location, bool]:
     """Insert first and look on a clash: two that register at once get the same row."""
     try:
         with transaction.atomic():
-            return (
-                Location.objects.create(
-                    type=type, target=target, registered_by=by, is_org_source=is_org_source
-                ),
-                True,
-            )
+            return Location.objects.create(type=type, target=target, **fields), True
     except IntegrityError as error:
         if "location_registered_once" not in str(error):
             raise
@@ -138,11 +148,13 @@ def move(location_id: UUID, type: str, target: str, *, by: User) -> Location:
 
 
 def _moved(location_id: UUID, type: str, target: str, *, by: User) -> Location:
-    location = Location.objects.select_for_update().get(pk=location_id)
+    location = Location.objects.select_for_update(of=("self",)).select_related("parent").get(pk=location_id)
+    _refuse_found(location)
     if not _may_change(location, by) or (location.is_org_source and not by.is_staff):
         raise Refused("Only who registered a location, or an administrator, may move it. Ask one of them.")
     before, subject_ref = {"type": location.type, "target": location.target}, location_ref(location)
     location.type, location.target, location.is_outside_roots, location.revision = type, target, False, ""
+    location.is_org_source = location.is_org_source or type in targets.ORG_SOURCES
     location.save(update_fields=["type", "target", "revision"])
     location.files.all().delete()  # keys of the old place mean nothing at the new one
     audit.record(
@@ -165,31 +177,19 @@ def _may_change(location: Location, by: User) -> bool:
 def remove(location_id: UUID, *, by: User) -> None:
     """Take a location and all that came from it out of the catalogue; the record keeps what that was."""
     store.lock_catalogue()
-    location = Location.objects.select_for_update().get(pk=location_id)
+    location = Location.objects.select_for_update(of=("self",)).select_related("parent").get(pk=location_id)
     if not _may_change(location, by):
         raise Refused("Only who registered a location, or an administrator, may remove it. Ask one of them.")
-    refs = store.remove_entities_of(location)
-    heirs = claimants_of(refs)
-    audit.record(
-        "location.removed",
-        actor=by,
-        subject_ref=location_ref(location),
-        summary=f"Removed {location} with {len(refs)} entities",
-        before={"type": location.type, "target": location.target, "entities": refs[:NAMED]},
-    )
-    location.delete()
-    if refs:
-        problem_store.follow_references([], [], refs)
-        store.raise_revision(at=timezone.now())
-        org.sync_if_concerned(refs)
-        custom_kinds.owe_reads(refs, at=timezone.now())
-    owe_reads(heirs)
+    _refuse_found(location)
+    owe_reads(location_removal.take_away(location, by=by))
 
 
-def claimants_of(refs: Iterable[str]) -> list[Location]:
-    """The locations that describe one of `refs` too, in vain: to be read once these are gone."""
-    conflicts = Problem.objects.filter(code=Problem.Code.CONFLICT, entity_ref__in=list(refs))
-    return list(Location.objects.filter(pk__in=conflicts.values("location")))
+def _refuse_found(location: Location) -> None:
+    if location.parent:
+        raise Refused(
+            f"{location.target} was found by {location.parent.target} and would be found again. Remove that "
+            "one, or narrow what it selects."
+        )
 
 
 def owe_reads(heirs: Iterable[Location]) -> None:

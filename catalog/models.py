@@ -49,22 +49,40 @@ class LocationQuerySet(models.QuerySet["Location"]):
         shown = Exists(inside.visible_to(user)) | ~Exists(inside) | Q(registered_by=user.pk)
         return self.none() if sight.sees_nothing else self.filter(shown)
 
+    def failing_for(self, user: User, owner_refs: list[str]) -> Self:
+        """What cannot be read and concerns `user`: registered by them, or with entities that `owner_refs` own."""
+        theirs = Entity.objects.filter(owner_ref__in=owner_refs).values("location")
+        mine = Q(registered_by=user) | Q(pk__in=theirs)
+        return self.filter(mine, failing_since__isnull=False).order_by("failing_since", "pk")
+
 
 class Location(models.Model):
     """A place that descriptors are read from.
 
-    States: never read (`read_at` is null) → read; a failed read keeps the entities and sets `failing_since`. A read is
-    owed once `next_read_at` has passed; who reads moves it on as a sign of life, so a dead reader's work is owed again.
+    States: never read (`read_at` is null) → read; a failed read keeps the entities and sets `failing_since`; a host
+    that asks to wait sets `postponed_until`, which is no failure. A read is owed once `next_read_at` has passed; who
+    reads moves it on as a sign of life, so a dead reader's work is owed again. What a discovery finds are locations of
+    their own below it: each is read, fails and recovers alone.
     """
 
     class Type(models.TextChoices):
         FILE = "file", "File or folder"
         URL = "url", "Web address"
         GIT = "git", "Git repository"
+        GITHUB_DISCOVERY = "github-discovery", "GitHub organisation"
+        GITLAB_DISCOVERY = "gitlab-discovery", "GitLab group"
+        GITHUB_ORG = "github-org", "People and teams of GitHub"
+        GITLAB_ORG = "gitlab-org", "People and groups of GitLab"
+        BACKSTAGE = "backstage", "Backstage or Portico"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    type = models.CharField(max_length=8, choices=Type)
-    target = models.CharField(max_length=2000)  # git targets: `<url>#<path or glob inside>`
+    type = models.CharField(max_length=20, choices=Type)
+    target = models.CharField(
+        max_length=2000
+    )  # `<url>#<what of it>`: a path or glob, or filters (targets.py)
+    # The discovery that found it, and goes with it; `found_as` is which file it is for the host, whatever it is called.
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
+    found_as = models.CharField(max_length=2000, blank=True)
     # Users and groups, and so the right to approve, are taken from such locations alone.
     is_org_source = models.BooleanField(default=False)
     # Registered at the command line, by somebody who reads these files anyway: may lie outside PORTICO_FILE_ROOTS.
@@ -73,11 +91,14 @@ class Location(models.Model):
     registered_at = models.DateTimeField(auto_now_add=True)
     refresh_asked_at = models.DateTimeField(null=True)
     next_read_at = models.DateTimeField(null=True)  # null: not by itself
+    is_read_once = models.BooleanField(default=False)  # imported; read again only when somebody asks
     reading_since = models.DateTimeField(null=True)  # a worker reads it now
     progress = models.CharField(max_length=200, blank=True)  # one line for people while it is read
     read_at = models.DateTimeField(null=True)  # last successful read
     failing_since = models.DateTimeField(null=True)
     failure = models.TextField(blank=True)  # what, where, what to do
+    postponed_until = models.DateTimeField(null=True)  # the host asked to wait
+    postponed_why = models.TextField(blank=True)
     revision = models.CharField(max_length=64, blank=True)  # git commit of the last read
     entity_count = models.PositiveIntegerField(default=0)
     problem_count = models.PositiveIntegerField(default=0)
@@ -87,7 +108,18 @@ class Location(models.Model):
     class Meta:
         constraints = [
             UniqueConstraint(fields=["type", "target"], name="location_registered_once"),
-            CheckConstraint(condition=Q(type__in=["file", "url", "git"]), name="location_type_known"),
+            UniqueConstraint(
+                fields=["parent", "found_as"], condition=~Q(found_as=""), name="location_found_once"
+            ),
+            CheckConstraint(
+                condition=Q(
+                    type__in=[
+                        *("file", "url", "git", "github-discovery", "gitlab-discovery"),
+                        *("github-org", "gitlab-org", "backstage"),
+                    ]
+                ),
+                name="location_type_known",
+            ),
         ]
         indexes = [models.Index(fields=["next_read_at"], name="location_next_read")]  # what is owed a read
 
@@ -103,6 +135,7 @@ class SourceFile(models.Model):
 
     `key` is the path inside the location's tree, or a web address. `reads` are the keys that its placeholders pulled
     in, with their digests; `targets` the keys that its Location entities point to, each with the ref of the pointer.
+    `validators` are what to send along when it, or what it pulls in, is asked for again: key → [ETag, Last-Modified, format].
     """
 
     location = models.ForeignKey(Location, on_delete=models.CASCADE, related_name="files")
@@ -111,11 +144,55 @@ class SourceFile(models.Model):
         max_length=64
     )  # SHA-256 of the bytes; empty when it must be parsed again anyway
     reads = models.JSONField(default=dict)
+    validators = models.JSONField(default=dict)
     targets = models.JSONField(default=list)
     refs = ArrayField(models.CharField(max_length=255), default=list)
 
     class Meta:
         constraints = [UniqueConstraint(fields=["location", "key"], name="source_file_once")]
+
+
+class KeptAnswer(models.Model):
+    """What an API answered to a location last, cut down to what is needed, with what a conditional request sends along.
+
+    `stamp` is what else says that the answer still holds, such as the time of the last push.
+    """
+
+    location = models.ForeignKey(Location, on_delete=models.CASCADE, related_name="answers")
+    url = models.CharField(max_length=2000)
+    etag = models.CharField(max_length=255, blank=True)
+    last_modified = models.CharField(max_length=64, blank=True)
+    stamp = models.CharField(max_length=64, blank=True)
+    value = models.JSONField()
+    has_more = models.BooleanField(default=False)  # another page follows
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["location", "url"], name="kept_answer_once")]
+
+
+class HostPause(models.Model):
+    """A host whose limit of requests is used up: nobody asks it before `until`."""
+
+    host = models.CharField(max_length=255, primary_key=True)
+    until = models.DateTimeField()
+
+
+class WebhookDelivery(models.Model):
+    """A message of a host that was taken, so that it is not taken twice: by its own number, and by its content."""
+
+    host_type = models.CharField(max_length=16)
+    number = models.CharField(max_length=200)
+    digest = models.CharField(
+        max_length=64
+    )  # SHA-256 of the body: the number is not covered by the signature
+    received_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["host_type", "number"], name="webhook_delivery_once"),
+            UniqueConstraint(fields=["host_type", "digest"], name="webhook_content_once"),
+        ]
+        indexes = [models.Index(fields=["received_at"], name="webhook_received")]  # old ones are forgotten
 
 
 class EntityQuerySet(models.QuerySet["Entity"]):

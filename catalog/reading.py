@@ -23,6 +23,7 @@ from catalog.models import Problem, SourceFile
 from catalog.refs import ref_of
 from catalog.sources import Source
 from catalog.validate import Fault, faults_of, is_name, is_namespace, unknown_version
+from catalog.web import Content, Validators
 from catalog.yaml12 import Document, YamlError, decode, documents, line_of, lines_of
 
 # Mixed into every digest: what is made of a file changed with the program, so it must be read anew.
@@ -73,6 +74,7 @@ class FileRead:
     refs: list[str] = field(default_factory=list)  # that it describes
     kept: set[str] = field(default_factory=set)  # that it described, and that are to stay though broken now
     reads: dict[str, str] = field(default_factory=dict)
+    validators: dict[str, list[str]] = field(default_factory=dict)
     targets: list[Target] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
 
@@ -124,8 +126,9 @@ class _Reader:
         self._emit = emit
         self._rows: list[EntityRow] = []
         self._claimed: dict[str, str] = {}  # ref → key of the file that describes it: the first one
-        self._contents: dict[str, bytes] = {}  # of what placeholders pull in, up to `CONTENTS_LIMIT_BYTES`
+        self._contents: dict[str, Content] = {}  # of what placeholders pull in, up to `CONTENTS_LIMIT_BYTES`
         self._contents_bytes = 0
+        self._renewed: dict[str, dict[str, list[str]]] = {}  # key → its validators, where they alone changed
         self.files: dict[str, FileRead] = {}
         self.troubles: list[Trouble] = []
 
@@ -170,8 +173,9 @@ class _Reader:
             words = f"The name {shown} holds characters that cannot be shown. Rename the file."
             self._trouble(Problem.Code.UNREADABLE, words, shown, 1)
             return FileRead(target.key, State.UNREADABLE)
+        known = self._known.get(target.key)
         try:
-            data = self._source.read(target.key)
+            content = self._if_changed(known) if known else self._content_of(target.key)
         except Unreadable as error:
             if is_only:
                 raise
@@ -186,12 +190,27 @@ class _Reader:
                     )
                 )
             return self._as_before(target.key)
-        digest = digest_of(data)
-        known = self._known.get(target.key)
-        if known and known.digest == digest and self._is_unclaimed(known) and self._reads_same(known):
-            self._claimed |= dict.fromkeys(known.refs, known.key)
-            return _same(known)
-        return self._parsed(target, data, digest)
+        return self._parsed(target, content) if content else self._unchanged(self._known[target.key])
+
+    def _unchanged(self, known: SourceFile) -> FileRead:
+        self._claimed |= dict.fromkeys(known.refs, known.key)
+        return _same(known, self._renewed.get(known.key, {}))
+
+    def _content_of(self, key: str) -> Content:
+        content = self._source.read_if_changed(key, None)
+        if content is None:
+            raise Unreadable(f"{key} was not sent. Try again later.")
+        return content
+
+    def _if_changed(self, known: SourceFile) -> Content | None:
+        """The bytes of a file that was read before; None when what it yielded then still stands."""
+        if not (known.digest and self._is_unclaimed(known) and self._reads_same(known)):
+            return self._content_of(known.key)
+        content = self._source.read_if_changed(known.key, _validators(known, known.key))
+        if content and digest_of(content.data) == known.digest:  # sent again, though it is the same
+            self._renewed[known.key] = _as_kept(known.key, content)
+            return None
+        return content
 
     def _is_unclaimed(self, known: SourceFile) -> bool:
         """Another file may describe now what this one did: then it must be read for that to be said."""
@@ -207,26 +226,34 @@ class _Reader:
 
     def _reads_same(self, known: SourceFile) -> bool:
         try:
-            return all(self._is_as_read(key, digest) for key, digest in known.reads.items())
+            return all(self._is_as_read(known, key) for key in known.reads)
         except Unreadable:
             return False
 
-    def _is_as_read(self, key: str, digest: str) -> bool:
+    def _is_as_read(self, known: SourceFile, key: str) -> bool:
+        """Is what `known` pulled in from `key`, or was judged by, as it was then?"""
+        digest: str = known.reads[key]
         if key.startswith(custom_kinds.READS):
             return custom_kinds.is_judged_the_same(key, digest, self._defined)
-        return digest_of(self._content(key)) == digest
+        content = self._contents.get(key) or self._source.read_if_changed(key, _validators(known, key))
+        if content is None:
+            return True
+        self._keep_content(key, content)
+        return digest_of(content.data) == digest
 
-    def _content(self, key: str) -> bytes:
-        if key in self._contents:
-            return self._contents[key]
-        data = self._source.read(key)
-        if self._contents_bytes + len(data) <= CONTENTS_LIMIT_BYTES:
-            self._contents[key] = data
-            self._contents_bytes += len(data)
-        return data
+    def _content(self, key: str) -> Content:
+        content = self._contents.get(key) or self._content_of(key)
+        self._keep_content(key, content)
+        return content
 
-    def _parsed(self, target: Target, data: bytes, digest: str) -> FileRead:
-        found = FileRead(target.key, State.PARSED)
+    def _keep_content(self, key: str, content: Content) -> None:
+        if key not in self._contents and self._contents_bytes + len(content.data) <= CONTENTS_LIMIT_BYTES:
+            self._contents[key] = content
+            self._contents_bytes += len(content.data)
+
+    def _parsed(self, target: Target, content: Content) -> FileRead:
+        data, digest = content.data, digest_of(content.data)
+        found = FileRead(target.key, State.PARSED, validators=_as_kept(target.key, content))
         before = len(self.troubles)
         try:
             for document in documents(decode(data)):
@@ -267,16 +294,17 @@ class _Reader:
 
     def _filled(self, document: Document, found: FileRead) -> Any:
         """The document with its placeholders replaced; None when one could not be."""
-        if not placeholders.has_any(document.text):
+        if self._source.is_whole or not placeholders.has_any(document.text):
             return document.value
 
         def read(target: str) -> bytes:
             [key, *more] = self._source.resolve(found.key, target)
             if more:
                 raise Unreadable(f"{target} names several files. Name one.")
-            data = self._content(key)
-            found.reads[key] = digest_of(data)
-            return data
+            content = self._content(key)
+            found.reads[key] = digest_of(content.data)
+            found.validators |= _as_kept(key, content)
+            return content.data
 
         try:
             return placeholders.resolved(document.value, read)
@@ -326,7 +354,7 @@ class _Reader:
             line = line_of(document.text, ("apiVersion",), first_line=document.line)
             warning = Problem.Severity.WARNING
             self.troubles.append(Trouble(Problem.Code.INVALID, unknown, found.key, line, ref, warning))
-        if row.kind == "location":
+        if row.kind == "location" and not self._source.is_whole:
             found.targets += self._targets(document, value, ref, found)
 
     def _refusal(self, value: dict[str, Any], ref: str) -> tuple[str, str] | None:
@@ -378,10 +406,26 @@ def _is_text(key: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in key)
 
 
-def _same(known: SourceFile) -> FileRead:
-    targets = [Target(*target) for target in known.targets]
+def _validators(known: SourceFile, key: str) -> Validators | None:
+    """None too when what is made of a file changed with the program: then it is not enough that the file is the same."""
+    etag, last_modified, format = known.validators.get(key) or ("", "", "")
+    return Validators(etag, last_modified) if format == FORMAT.decode() else None
+
+
+def _as_kept(key: str, content: Content) -> dict[str, list[str]]:
+    said = content.validators
+    return {key: [said.etag, said.last_modified, FORMAT.decode()]} if said else {}
+
+
+def _same(known: SourceFile, renewed: dict[str, list[str]]) -> FileRead:
     return FileRead(
-        known.key, State.SAME, known.digest, refs=list(known.refs), reads=known.reads, targets=targets
+        known.key,
+        State.SAME,
+        known.digest,
+        refs=list(known.refs),
+        reads=known.reads,
+        validators={**known.validators, **renewed},
+        targets=[Target(*target) for target in known.targets],
     )
 
 

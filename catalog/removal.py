@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from catalog import custom_kinds, locations, org, problem_store, store
+from catalog import custom_kinds, location_removal, locations, org, problem_store, store
 from catalog.models import Entity
 from catalog.ownership import may_change
 from control import audit
@@ -51,7 +51,7 @@ def remove_entity(entity_id: UUID, *, by: User) -> None:
 
 
 def _take_out(entity: Entity, by: User, action: str, summary: str) -> None:
-    heirs = locations.claimants_of([entity.ref])
+    heirs = location_removal.claimants_of([entity.ref])
     audit.record(
         action,
         actor=by,

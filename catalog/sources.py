@@ -10,17 +10,20 @@ import posixpath
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from catalog import git, tree, web
+from catalog import git, tree
 from catalog.errors import Unreadable
+from catalog.hosts import addresses
+from catalog.hosts.files import Files
 from catalog.models import Entity, Location
 from catalog.targets import DEFAULT_FILE, TargetRefused, checked_target, fixed_part, has_wildcard, root_of
 from catalog.tree import Tree
+from catalog.web import Content, Validators
 
 __all__ = ["Source", "Tree", "fetch_tree", "open_kept_tree", "open_source", "open_tree"]
 
@@ -32,11 +35,16 @@ _REPOSITORY_PAGE = re.compile(
 
 @dataclass(frozen=True)
 class Source:
-    """An opened location. `root` is None for web addresses."""
+    """An opened location. `root` is None for web addresses.
+
+    `is_whole`: its documents stand for themselves, so no placeholder in them is filled and no target followed.
+    """
 
     entry: str  # path or pattern inside the tree, or the web address
     root: Path | None = None
     revision: str = ""
+    files: Files = field(default_factory=Files)
+    is_whole: bool = False
 
     def entries(self) -> list[str]:
         """The keys to begin with. Raises `Unreadable` when there is nothing."""
@@ -44,13 +52,20 @@ class Source:
 
     def read(self, key: str) -> bytes:
         """Raises `Missing` or `Unreadable`."""
+        found = self.read_if_changed(key, None)
+        if found is None:
+            raise Unreadable(f"{key} was not sent. Try again later.")
+        return found.data
+
+    def read_if_changed(self, key: str, unless: Validators | None) -> Content | None:
+        """None when the server says that it is as `unless` was made from. Raises `Missing` or `Unreadable`."""
         if is_web(key):
-            return web.read(key)
+            return self.files.read_if_changed(key, unless)
         if self.root is None:
             raise Unreadable(
                 f"{key} is no web address. A file that is read from the web can only name web addresses."
             )
-        return tree.read(self.root, key)
+        return Content(tree.read(self.root, key))
 
     def resolve(self, base: str, target: str) -> list[str]:
         """The keys that `target`, written in the file `base`, means: several for a pattern."""
@@ -66,12 +81,12 @@ class Source:
             return target
         if not target or "\x00" in target or "://" in target:
             raise Unreadable(f"“{target}” is neither a path nor a web address. Write ./path or https://….")
-        if target.startswith("/"):
+        if target.startswith("/") and not addresses.parse(base):
             raise Unreadable(
                 f"{target} is an absolute path. Write it relative to this file, beginning with ./"
             )
         if is_web(base):
-            return urljoin(base, target)
+            return addresses.joined(base, target)
         joined = posixpath.normpath(posixpath.join(posixpath.dirname(base), target))
         if joined.startswith("../") or joined == "..":
             raise Unreadable(f"{target} leads out of what is read here. Keep the file inside.")
@@ -93,13 +108,15 @@ def open_source(location: Location) -> Iterator[Source]:
     match location.type:
         case Location.Type.GIT:
             url, _, path = target.partition("#")
-            with git.checkout(url) as checkout:
-                yield Source(path.strip("/") or DEFAULT_FILE, checkout.path, checkout.commit)
+            with git.checkout(url) as checkout, Files() as files:
+                yield Source(path.strip("/") or DEFAULT_FILE, checkout.path, checkout.commit, files)
         case Location.Type.FILE:
             root = root_for(Path(target))
-            yield Source(Path(target).relative_to(root).as_posix(), root)
+            with Files() as files:
+                yield Source(Path(target).relative_to(root).as_posix(), root, files=files)
         case _:
-            yield Source(target)
+            with Files() as files:
+                yield Source(target, files=files)
 
 
 def root_for(path: Path) -> Path:

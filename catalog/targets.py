@@ -11,6 +11,9 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from django.conf import settings
 
+from catalog import selection
+from catalog.errors import Unreadable
+from catalog.hosts import integrations
 from catalog.models import Location
 
 DEFAULT_FILE = "catalog-info.yaml"
@@ -21,6 +24,10 @@ _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?\.?|[0-9A-Fa-f:
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x20\x7f]")
 _TOKEN_NAMES = frozenset({"token", "access_token", "private_token", "job_token", "auth_token", "api_key"})
 _GLOB = re.compile(r"[*?\[]")
+
+
+DISCOVERIES = {Location.Type.GITHUB_DISCOVERY: "github", Location.Type.GITLAB_DISCOVERY: "gitlab"}
+ORG_SOURCES = {Location.Type.GITHUB_ORG: "github", Location.Type.GITLAB_ORG: "gitlab"}
 
 
 class TargetRefused(ValueError):
@@ -42,9 +49,48 @@ def checked_target(type: str, target: str, *, outside_roots: bool) -> str:
         case Location.Type.GIT:
             url, _, path = target.partition("#")
             return f"{checked_git_url(url)}#{path}" if path else checked_git_url(url)
+        case Location.Type.GITHUB_DISCOVERY | Location.Type.GITLAB_DISCOVERY:
+            return _checked_discovery(DISCOVERIES[Location.Type(type)], target)
+        case Location.Type.GITHUB_ORG | Location.Type.GITLAB_ORG:
+            return _checked_owner(ORG_SOURCES[Location.Type(type)], target.partition("#")[0].rstrip("/"))
+        case Location.Type.BACKSTAGE:
+            return _checked_portal(target)
     raise TargetRefused(
         f"“{type}” is not a type of location. Choose one of {', '.join(Location.Type.values)}."
     )
+
+
+def _checked_discovery(host_type: str, target: str) -> str:
+    try:
+        url, selected = selection.parse(target)
+    except selection.SelectionInvalid as error:
+        raise TargetRefused(str(error)) from error
+    return f"{_checked_owner(host_type, url)}#{selected}"
+
+
+def _checked_owner(host_type: str, url: str) -> str:
+    """The address of an organisation, user or group of a host that is set up."""
+    checked_url(url)
+    try:
+        owner = selection.owner_of(url)
+        integrations.for_address(url, host_type)
+    except (selection.SelectionInvalid, Unreadable) as error:
+        raise TargetRefused(str(error)) from error
+    if host_type == integrations.GITHUB and "/" in owner:
+        raise TargetRefused(f"{url} is a repository. Name its organisation or user, or register it as git.")
+    return url
+
+
+def _checked_portal(target: str) -> str:
+    """The address of a portal; behind `#` filters in the language of its API, with ; between them."""
+    url, _, filters = target.partition("#")
+    url = checked_url(url).rstrip("/").removesuffix("/api/catalog")
+    if "?" in url:
+        raise TargetRefused(
+            "Leave out what follows the question mark. Filters go behind #, like #kind=component."
+        )
+    found = [part.strip() for part in filters.split(";") if part.strip()]
+    return f"{url}#{';'.join(found)}" if found else url
 
 
 def _checked_file(target: str, *, outside_roots: bool) -> str:

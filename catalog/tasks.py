@@ -16,7 +16,9 @@ READ_LIMIT_SECONDS = 1_800
 
 @shared_task(name="catalog.ingest", ignore_result=True, time_limit=READ_LIMIT_SECONDS)
 def ingest(location_id: str) -> None:
-    ingestion.ingest(UUID(location_id))
+    outcome = ingestion.ingest(UUID(location_id))
+    if outcome and outcome.owes_others:
+        ring_for_due()
 
 
 @shared_task(name="catalog.refresh_due", ignore_result=True)
@@ -31,3 +33,11 @@ def ring(location_id: UUID) -> None:
         ingest.delay(str(location_id))
     except Exception:  # the broker may be away; the row is committed
         logger.warning("No worker could be called for location %s", location_id, exc_info=True)
+
+
+def ring_for_due() -> None:
+    """One bell for many locations: who hears it looks which are owed a read."""
+    try:
+        refresh_due.delay()
+    except Exception:  # as above
+        logger.warning("No worker could be called for what is due", exc_info=True)

@@ -1,4 +1,8 @@
-"""Reading one file over http(s): to allowed networks only, at every redirect, within limits of time and size."""
+"""Reading over http(s), for all of the portal: to allowed networks only, at every redirect, within limits.
+
+`Reader` asks one or many addresses; what an answer means is for its callers to say, `read_if_changed` does for single
+public files. Secrets go to the place that they were given for, never on with a redirect to another.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,18 @@ import os
 import re
 import socket
 import time
-from typing import Any
-from urllib.parse import urljoin
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
+from urllib3.util import Retry
 
 from catalog.errors import Missing, Unreadable
 from catalog.network import checked_addresses
@@ -24,6 +32,9 @@ CONNECT_SECONDS = 5
 SILENCE_SECONDS = 10  # between two pieces of an answer
 WHOLE_SECONDS = 60  # for all of it, redirects included: a slow drip ends too
 REDIRECT_LIMIT = 5
+RETRIES = 3  # after connection errors and 5xx: at once, after 0.5 s, after 1 s
+RETRY_FACTOR = 0.25
+ERROR_LIMIT_BYTES = 64 * 1024  # of an answer that is no success: only its first words are of use
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # A page of a repository browser, whose raw file is meant: github.com, gitlab.com and servers like them.
 _BROWSED = re.compile(r"(?P<repository>https://[^/]+/.+?)/(?P<dash>-/)?(?:blob|tree)/(?P<rest>.+)")
@@ -35,17 +46,103 @@ def raw_address(url: str) -> str:
     return f"{browsed['repository']}/{browsed['dash'] or ''}raw/{browsed['rest']}" if browsed else url
 
 
+@dataclass(frozen=True)
+class Validators:
+    """What a server said to tell an answer from a later one; sent along, it answers 304 when nothing changed."""
+
+    etag: str = ""
+    last_modified: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.etag or self.last_modified)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        found = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in found.items() if value}
+
+
+@dataclass(frozen=True)
+class Content:
+    """The bytes of a file, and what to send along when it is asked for again."""
+
+    data: bytes
+    validators: Validators = Validators()
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    url: str  # where it came from, redirects followed
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def validators(self) -> Validators:
+        return Validators(self.headers.get("ETag", "")[:255], self.headers.get("Last-Modified", "")[:64])
+
+
+class Reader:
+    """Asks addresses one after the other and keeps their connections; close it, best by `with`."""
+
+    def __init__(self) -> None:
+        self._session = _session()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._session.close()
+
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
+        limit_bytes: int = FILE_LIMIT_BYTES,
+    ) -> Answer:
+        """Whatever is answered in the end. `secrets` are headers for the origin of `url` alone.
+
+        Raises `Unreadable` when nobody answers, in time and within the size, or a hop is not allowed.
+        """
+        deadline = time.monotonic() + WHOLE_SECONDS
+        address = url
+        for _ in range(REDIRECT_LIMIT + 1):
+            sent = {**(headers or {}), **((secrets or {}) if origin(address) == origin(url) else {})}
+            with _answer(self._session, address, sent) as answer:
+                if answer.status_code not in _REDIRECTS:
+                    limit = limit_bytes if answer.ok else ERROR_LIMIT_BYTES
+                    body = _body(answer, url, limit, deadline)
+                    return Answer(answer.status_code, address, answer.headers, body)
+                address = _checked(urljoin(address, answer.headers.get("location", "")))
+        raise Unreadable(f"{url} redirects more than {REDIRECT_LIMIT} times. Name the address it ends at.")
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port: whom a secret is told to."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, (parts.hostname or "").lower(), port
+
+
 def read(url: str) -> bytes:
     """The bytes at `url`. Raises `Missing` when the server says that there is nothing, `Unreadable` for all else."""
-    deadline = time.monotonic() + WHOLE_SECONDS
-    address = raw_address(url)
-    with _session() as session:
-        for _ in range(REDIRECT_LIMIT + 1):
-            with _answer(session, address) as answer:
-                if answer.status_code not in _REDIRECTS:
-                    return _content(answer, url, deadline)
-                address = _checked(urljoin(address, answer.headers.get("location", "")))
-    raise Unreadable(f"{url} redirects more than {REDIRECT_LIMIT} times. Name the address it ends at.")
+    found = read_if_changed(url)
+    assert found is not None  # nothing was sent along that a 304 could answer  # noqa: S101
+    return found.data
+
+
+def read_if_changed(url: str, unless: Validators | None = None) -> Content | None:
+    """As `read`; None when the server says that it is as `unless` was made from."""
+    with Reader() as reader:
+        answer = reader.get(raw_address(url), headers=unless.headers if unless else None)
+    if answer.status == 304 and unless:
+        return None
+    return Content(_file(answer, url), answer.validators)
 
 
 def _checked(url: str) -> str:
@@ -55,12 +152,11 @@ def _checked(url: str) -> str:
         raise Unreadable(str(error)) from error
 
 
-def _answer(session: requests.Session, url: str) -> requests.Response:
+def _answer(session: requests.Session, url: str, headers: Mapping[str, str]) -> requests.Response:
     _checked(url)
+    limits = (CONNECT_SECONDS, SILENCE_SECONDS)
     try:
-        return session.get(
-            url, timeout=(CONNECT_SECONDS, SILENCE_SECONDS), allow_redirects=False, stream=True
-        )
+        return session.get(url, headers=dict(headers), timeout=limits, allow_redirects=False, stream=True)
     except Unreadable:
         raise
     except requests.RequestException as error:
@@ -77,26 +173,29 @@ def _could_not(url: str, error: requests.RequestException) -> str:
     return f"{url} could not be reached. Check the address, and the network of this server."
 
 
-def _content(answer: requests.Response, url: str, deadline: float) -> bytes:
-    if answer.status_code in (404, 410):
-        raise Missing(
-            f"There is nothing at {url} (the server answered {answer.status_code}). Check the address."
-        )
-    if answer.status_code in (401, 403):
+def _file(answer: Answer, url: str) -> bytes:
+    if answer.status in (404, 410):
+        raise Missing(f"There is nothing at {url} (the server answered {answer.status}). Check the address.")
+    if answer.status in (401, 403):
         raise Unreadable(
-            f"{url} is not public (the server answered {answer.status_code}). Read it as a git repository."
+            f"{url} is not public (the server answered {answer.status}). Read it as a git repository, or add its host "
+            "with a token to PORTICO_INTEGRATIONS."
         )
-    if answer.status_code != 200:
-        raise Unreadable(f"{url} answered {answer.status_code} instead of the file. Try again later.")
+    if answer.status != 200:
+        raise Unreadable(f"{url} answered {answer.status} instead of the file. Try again later.")
+    return answer.body
+
+
+def _body(answer: requests.Response, url: str, limit: int, deadline: float) -> bytes:
     pieces, size = [], 0
     try:
         for piece in answer.iter_content(64 * 1024):
             pieces.append(piece)
             size += len(piece)
-            if size > FILE_LIMIT_BYTES:
-                raise Unreadable(
-                    f"{url} is larger than {FILE_LIMIT_BYTES:,} bytes, which is the most that is read."
-                )
+            if size > limit and not answer.ok:
+                break
+            if size > limit:
+                raise Unreadable(f"{url} is larger than {limit:,} bytes, which is the most that is read.")
             if time.monotonic() > deadline:
                 raise Unreadable(f"{url} took longer than {WHOLE_SECONDS} seconds. Try again later.")
     except requests.RequestException as error:
@@ -111,8 +210,22 @@ def _session() -> requests.Session:
     session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
     session.headers.update({"User-Agent": "Portico", "Accept": "application/yaml, text/plain, */*;q=0.8"})
     for scheme in ("https://", "http://"):
-        session.mount(scheme, _PinnedAdapter())
+        session.mount(scheme, _PinnedAdapter(max_retries=_retries()))
     return session
+
+
+def _retries() -> Retry:
+    """For what may pass by itself. Waiting as long as a server asks for is for callers, who know what that blocks."""
+    return Retry(
+        total=RETRIES,
+        read=1,
+        status_forcelist=(500, 502, 503, 504),
+        allowed_methods=("GET", "HEAD"),
+        backoff_factor=RETRY_FACTOR,
+        respect_retry_after_header=False,
+        raise_on_status=False,
+        redirect=0,
+    )
 
 
 def _connect(connection: HTTPConnection) -> socket.socket:
@@ -147,5 +260,5 @@ class _HttpsPool(HTTPSConnectionPool):
 
 class _PinnedAdapter(HTTPAdapter):
     def init_poolmanager(self, *_: Any, **__: Any) -> None:
-        self.poolmanager = PoolManager(num_pools=1, maxsize=1)
+        self.poolmanager = PoolManager(num_pools=4, maxsize=1)
         self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}

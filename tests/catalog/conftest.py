@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.catalog.hosts.fixtures import github, gitlab, world
 from tests.catalog.places import Place
+
+__all__ = ["github", "gitlab", "place", "world"]
 
 
 @pytest.fixture
