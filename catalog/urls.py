@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from catalog.views import browse, entity, locations, preview, search
+from catalog.views import browse, entity, hooks, locations, preview, search
 
 app_name = "catalog"
 _ENTITY = "catalog/<str:kind>/<str:namespace>/<str:name>/"
@@ -19,6 +19,8 @@ urlpatterns = [
     path(f"{_ENTITY}remove/", entity.remove, name="entity_remove"),
     path(f"{_ENTITY}refresh/", entity.refresh, name="entity_refresh"),
     path("search/", search.search_page, name="search"),
+    path("hooks/github/", hooks.github, name="github_hook"),
+    path("hooks/gitlab/", hooks.gitlab, name="gitlab_hook"),
     path("locations/", locations.location_list, name="locations"),
     path("locations/register/", locations.register, name="register"),
     path("locations/register/preview/", preview.preview, name="register_preview"),
