@@ -9,14 +9,40 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from catalog.forms import RegisterForm
 from catalog.models import Entity, Location, Problem
 from catalog.presentation import place_words
+from catalog.targets import ORG_SOURCES
 from catalog.visibility import sight_of
 from control.models import User
 
-_ICONS = {Location.Type.FILE: "folder", Location.Type.URL: "globe", Location.Type.GIT: "folder-git-2"}
+_ICONS = {
+    Location.Type.FILE: "folder",
+    Location.Type.URL: "globe",
+    Location.Type.GIT: "folder-git-2",
+    Location.Type.GITHUB_DISCOVERY: "boxes",
+    Location.Type.GITLAB_DISCOVERY: "boxes",
+    Location.Type.GITHUB_ORG: "users",
+    Location.Type.GITLAB_ORG: "users",
+    Location.Type.BACKSTAGE: "import",
+}
+_EFFECTS = {
+    Location.Type.GIT: "Portico clones this git repository and reads its catalog-info.yaml, or the path after #.",
+    Location.Type.URL: "Portico reads this one file from the web.",
+    Location.Type.FILE: "Portico reads these files from this server's disk.",
+    Location.Type.BACKSTAGE: "Portico takes over every entity of this portal through its catalogue API.",
+    **dict.fromkeys(
+        [Location.Type.GITHUB_DISCOVERY, Location.Type.GITLAB_DISCOVERY],
+        "Portico lists the repositories and makes each one that has the file a location of its own. New ones are "
+        "found, and those that are deleted leave.",
+    ),
+    **dict.fromkeys(
+        [Location.Type.GITHUB_ORG, Location.Type.GITLAB_ORG],
+        "Portico takes people and teams from it, and keeps following who is in which.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -72,6 +98,8 @@ def state_of(location: Location) -> tuple[str, str]:
     """A mark and a word for it. What is under way comes before what was found last time."""
     if location.reading_since:
         return "running", "Reading"
+    if is_postponed(location):
+        return "unknown", f"Waits until {timezone.localtime(location.postponed_until):%H:%M}"
     if is_owed(location):
         return "running", "Waiting to be read"
     if location.failing_since:
@@ -79,6 +107,11 @@ def state_of(location: Location) -> tuple[str, str]:
     if location.problem_count:
         return "warn", f"{location.problem_count:,} problem{'' if location.problem_count == 1 else 's'}"
     return ("ok", "Read") if location.read_at else ("unknown", "Not read yet")
+
+
+def is_postponed(location: Location) -> bool:
+    """Its host asked to be left alone, and the time has not come yet."""
+    return location.postponed_until is not None and location.postponed_until > timezone.now()
 
 
 def is_owed(location: Location) -> bool:
@@ -90,6 +123,8 @@ def is_owed(location: Location) -> bool:
 
 def may_remove(location: Location, user: User) -> bool:
     """Whether to offer it; the rule itself is in `locations.remove`."""
+    if location.parent_id:
+        return False
     return user.is_staff or location.registered_by_id == user.pk
 
 
@@ -98,18 +133,14 @@ def effect_of(form: RegisterForm) -> list[str]:
     if not form.is_bound or not form.is_valid():
         return []
     every = settings.PORTICO_REFRESH_SECONDS // 60 or 1
-    sentences = {
-        Location.Type.GIT: "Portico clones this git repository and reads its catalog-info.yaml, or the path after #.",
-        Location.Type.URL: "Portico reads this one file from the web.",
-        Location.Type.FILE: "Portico reads these files from this server's disk.",
-    }
+    type = Location.Type(form.cleaned_data["type"])
     return [
-        sentences[Location.Type(form.cleaned_data["type"])],
+        _EFFECTS[type],
         "What the file points to is read too. Each entity is checked, and a bad one never takes its neighbours along.",
         f"It is read again every {every} min, and whenever somebody asks.",
         *(
             ["People and teams are taken from it, and teams approve requests."]
-            if form.cleaned_data.get("is_org_source")
+            if form.cleaned_data.get("is_org_source") or type in ORG_SOURCES
             else []
         ),
     ]

@@ -95,7 +95,7 @@ def kept(what: str, question: QuerySet[Entity, Any], count: Callable[[], T]) -> 
         asked = repr((what, *question.query.sql_with_params()))
     except EmptyResultSet:
         return count()  # Django knows without asking
-    key = f"catalog-api-{revision()}-{hashlib.sha256(asked.encode()).hexdigest()}"
+    key = f"catalog-api-{hashlib.sha256(f'{revision()} {asked}'.encode()).hexdigest()}"
     found: T | None = cache.get(key)
     if found is None:
         found = count()

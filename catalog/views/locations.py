@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -16,6 +17,7 @@ from django.views.decorators.vary import vary_on_headers
 from catalog import list_page, location_page, locations
 from catalog.forms import RegisterForm
 from catalog.models import Entity, Location
+from catalog.targets import DISCOVERIES
 from catalog.visibility import covered
 from control.errors import InvalidParameters
 from control.models import User
@@ -24,22 +26,30 @@ from control.web import person, wants_fragment
 PAGE_SIZE = 30
 ENTITIES_SHOWN = 30
 PROBLEMS_SHOWN = 50
+CHILDREN_SHOWN = 30
 
 
 @require_safe
 @login_required
 def location_list(request: HttpRequest) -> HttpResponse:
-    only = request.GET.get("state", "")
+    """What was registered; what discoveries found stands on their pages, or in a list of its own."""
     user = person(request)
-    found = Location.objects.visible_to(user).select_related("registered_by").order_by("target", "type")
-    troubled = found.filter(location_page.troubled(user))
-    page = Paginator(troubled if only == "problems" else found, PAGE_SIZE).get_page(request.GET.get("page"))
+    every = Location.objects.visible_to(user).select_related("registered_by").order_by("target", "type")
+    choices = {
+        "": every.filter(parent=None),
+        "found": every.exclude(parent=None),
+        "problems": every.filter(location_page.troubled(user)),
+    }
+    only = request.GET.get("state", "")
+    only = only if only in choices else ""
+    page = Paginator(choices[only], PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "page": page,
         "rows": [location_page.row(location) for location in location_page.with_seen_counts(page, user)],
-        "only": only if only == "problems" else "",
-        "total": found.count(),
-        "troubled": troubled.count(),
+        "only": only,
+        "total": choices[""].count(),
+        "found": choices["found"].count(),
+        "troubled": choices["problems"].count(),
     }
     return render(request, "catalog/location_list.html", context)
 
@@ -115,7 +125,7 @@ def remove(request: HttpRequest, location_id: UUID) -> HttpResponse:
 
 def _location(request: HttpRequest, location_id: UUID) -> Location:
     user = person(request)
-    visible = Location.objects.visible_to(user).select_related("registered_by")
+    visible = Location.objects.visible_to(user).select_related("registered_by", "parent")
     return location_page.with_seen_counts([get_object_or_404(visible, pk=location_id)], user)[0]
 
 
@@ -129,11 +139,30 @@ def _detail(request: HttpRequest, location: Location) -> HttpResponse:
         "location": location,
         "state": location_page.row(location),
         "may_remove": location_page.may_remove(location, person(request)),
+        "is_postponed": location_page.is_postponed(location),
         "problems": problems[:PROBLEMS_SHOWN],
         **_entities(request, location),
+        **_children(request, location),
     }
     template = "catalog/_location.html" if wants_fragment(request) else "catalog/location.html"
     return render(request, template, context)
+
+
+def _children(request: HttpRequest, location: Location) -> dict[str, Any]:
+    """What a discovery found, the troubled first."""
+    if location.type not in DISCOVERIES:
+        return {}
+    user = person(request)
+    seen = Location.objects.visible_to(user).filter(parent=location)
+    ordered = seen.order_by(F("failing_since").desc(nulls_last=True), "-problem_count", "target")
+    page = Paginator(ordered, CHILDREN_SHOWN).get_page(request.GET.get("page"))
+    troubled = seen.filter(location_page.troubled(user)).count()
+    return {
+        "is_discovery": True,
+        "page": page,
+        "children": [location_page.row(child) for child in location_page.with_seen_counts(page, user)],
+        "troubled_children": troubled,
+    }
 
 
 def _entities(request: HttpRequest, location: Location) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog import ingest
+from catalog.ingest_words import in_words
 from catalog.models import Location
 
 
@@ -26,14 +27,8 @@ class Command(BaseCommand):
         failed = 0
         for location in Location.objects.filter(pk__in=ids).order_by("registered_at"):
             outcome = ingest.ingest(location.pk)
-            if outcome is None:
-                words = "is being read by a worker"
-            elif outcome.failure:
-                failed += 1
-                words = f"could not be read. {outcome.failure}"
-            else:
-                words = f"{outcome.added} added, {outcome.changed} changed, {outcome.removed} removed"
-            self.stdout.write(f"{location}: {words}")
+            failed += bool(outcome and outcome.failure)
+            self.stdout.write(f"{location}: {in_words(outcome)}")
         if failed:
             raise CommandError(
                 f"{failed} of {len(ids)} locations could not be read; what came from them stays."

@@ -8,18 +8,21 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog import ingest, locations
+from catalog.ingest_words import in_words
 from catalog.models import Location
 from control.errors import InvalidParameters
 
 
 class Command(BaseCommand):
-    help = "Register a file, web address or git repository as a location of the catalogue, and read it."
+    help = "Register a place as a location of the catalogue, and read it with all that it leads to."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("type", choices=Location.Type.values)
         parser.add_argument(
             "target",
-            help="an absolute path or pattern; an https address; or a git address, with #path/inside after it",
+            help="an absolute path or pattern (file); an https address (url); a git address, with #path/inside after "
+            "it (git); an organisation or group, with #/path?name=…&topic=… after it (…-discovery), or alone (…-org); "
+            "the address of a portal, with #filter after it (backstage)",
         )
         parser.add_argument(
             "--org", action="store_true", help="take people and teams from it, who decide about requests"
@@ -33,14 +36,14 @@ class Command(BaseCommand):
         except InvalidParameters as refusal:
             raise CommandError(str(refusal)) from refusal
         outcome = ingest.ingest(location.pk)
-        if outcome is None:
-            self.stdout.write(f"{location} is registered; a worker is reading it already.")
-        elif outcome.failure:
+        if outcome and outcome.failure:
             raise CommandError(f"{location} is registered, but cannot be read. {outcome.failure}")
-        else:
-            self.stdout.write(
-                f"{location}: {outcome.added} added, {outcome.changed} changed, {outcome.removed} removed, "
-                f"{outcome.problems} problems."
-            )
-            for problem in location.problems.order_by("path", "line")[:20]:
-                self.stdout.write(f"  {problem.path}:{problem.line or 1}: {problem.message}")
+        self.stdout.write(f"{location}: {in_words(outcome)}")
+        self._problems(location)
+        for child in location.children.filter(read_at=None).order_by("target"):
+            self.stdout.write(f"{child.target}: {in_words(ingest.ingest(child.pk))}")
+            self._problems(child)
+
+    def _problems(self, location: Location) -> None:
+        for problem in location.problems.order_by("path", "line")[:20]:
+            self.stdout.write(f"  {problem.path}:{problem.line or 1}: {problem.message}")
