@@ -135,7 +135,8 @@ class SourceFile(models.Model):
 
     `key` is the path inside the location's tree, or a web address. `reads` are the keys that its placeholders pulled
     in, with their digests; `targets` the keys that its Location entities point to, each with the ref of the pointer.
-    `validators` are what to send along when it, or what it pulls in, is asked for again: key → [ETag, Last-Modified, format].
+    `validators` are what to send along when it, or what it pulls in, is asked for again: key → [ETag, Last-Modified,
+    format of `reading.py`].
     """
 
     location = models.ForeignKey(Location, on_delete=models.CASCADE, related_name="files")

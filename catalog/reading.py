@@ -407,7 +407,7 @@ def _is_text(key: str) -> bool:
 
 
 def _validators(known: SourceFile, key: str) -> Validators | None:
-    """None too when what is made of a file changed with the program: then it is not enough that the file is the same."""
+    """None too when what is made of a file changed with the program: then an unchanged file must be read as well."""
     etag, last_modified, format = known.validators.get(key) or ("", "", "")
     return Validators(etag, last_modified) if format == FORMAT.decode() else None
 

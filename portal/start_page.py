@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from access.models import Grant
-from catalog.models import Entity
+from catalog.models import Entity, Location
 from catalog.visibility import covered
 from control.models import Intent, State, User
 from control.web import person
@@ -31,6 +31,7 @@ class StartPage:
     owned: list[Entity]
     changed: list[Entity]
     runs: list[Run]
+    unreadable: list[Location]
 
     @property
     def is_catalogue_empty(self) -> bool:
@@ -60,6 +61,7 @@ def start_page(user: User) -> StartPage:
             entities.exclude(kind__in=["location", "user"]).order_by("-changed_at", "ref")[:SHOWN], user
         ),
         runs=_recent_runs(user),
+        unreadable=list(Location.objects.visible_to(user).failing_for(user, owner_refs(user))[:SHOWN]),
     )
 
 

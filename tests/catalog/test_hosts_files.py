@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
-from catalog import ingest, locations, web
+from catalog import ingest, locations, reading, web
 from catalog.errors import Missing, Unreadable
 from catalog.hosts import addresses, integrations
 from catalog.hosts.files import Files
@@ -122,9 +122,23 @@ def test_bytes_that_are_sent_again_though_they_are_the_same_are_not_parsed_but_t
     github.dash = ""  # type: ignore[attr-defined]
     location = registered(github)
     ingest.ingest(location.pk)
-    SourceFile.objects.update(validators={page(github): ["another", ""]})
+    SourceFile.objects.update(validators={page(github): ["another", "", reading.FORMAT.decode()]})
     assert ingest.ingest(location.pk) == ingest.Outcome()
     assert SourceFile.objects.get().validators[page(github)][0].startswith("W/")
+
+
+def test_a_new_version_of_portico_reads_unchanged_files_anew(
+    github: Host, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add("ledger")
+    github.dash = ""  # type: ignore[attr-defined]
+    location = registered(github)
+    ingest.ingest(location.pk)
+    github.forget()
+    monkeypatch.setattr(reading, "FORMAT", b"next")
+    ingest.ingest(location.pk)
+    ingest.ingest(location.pk)
+    assert [(asked.is_conditional, asked.status) for asked in github.log] == [(False, 200), (True, 304)]
 
 
 def test_a_file_with_problems_is_read_whole_each_time_so_that_they_stay(github: Host, world: World) -> None:

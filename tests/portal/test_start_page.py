@@ -80,6 +80,25 @@ def test_components_of_ones_teams_are_ones_own(tomas: User) -> None:
     assert start_page(tomas).owned == [own]
 
 
+def test_locations_that_cannot_be_read_show_to_who_registered_them_and_to_owners_of_what_they_hold(
+    maya: User, tomas: User, ines: User, client_for: ClientFor
+) -> None:
+    now = timezone.now()
+    broken = factories.location(registered_by=maya, failing_since=now, failure="The token is not accepted.")
+    factories.location("https://git.example.org/fine.git", registered_by=maya)
+    factories.location("https://git.example.org/other.git", failing_since=now)
+    factories.entity("component:default/payments", owner_ref="group:default/payments", location=broken)
+    assert start_page(maya).unreadable == [broken]
+    assert start_page(tomas).unreadable == [broken]
+    page = client_for(tomas).get("/").content.decode()
+    assert "Locations of yours that cannot be read" in page
+    assert "The token is not accepted." in page
+    assert broken.get_absolute_url() in page
+    stranger = factories.user("stranger")
+    assert start_page(stranger).unreadable == []
+    assert "cannot be read" not in client_for(stranger).get("/").content.decode()
+
+
 def test_an_empty_catalogue_says_what_to_do_first(maya: User, client_for: ClientFor) -> None:
     page = client_for(maya).get("/").content.decode()
     assert "The catalogue is empty" in page
