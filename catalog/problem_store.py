@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -139,15 +140,24 @@ def _line_with(text: str, ref: str) -> int:
 def count_again(location: Location, touched: Sequence[str]) -> None:
     """Bring `problem_count` up to date: of this location, and of those that refer to what came or went."""
     with connection.cursor() as cursor:
+        concerned = [location.pk, *(_referring(cursor, touched) if touched else ())]
+        # Counted one by one by the index: the planner would read all problems for a join.
         cursor.execute(
             "UPDATE catalog_location l SET problem_count = counted.found FROM ("
-            " SELECT l2.id, count(p.id) AS found FROM catalog_location l2"
-            " LEFT JOIN catalog_problem p ON p.location_id = l2.id"
-            " WHERE l2.id = %s OR l2.id IN (SELECT e.location_id FROM catalog_relation r"
-            "  JOIN catalog_entity e ON e.id = r.source_id WHERE r.target_ref = ANY(%s))"
-            " GROUP BY l2.id) counted WHERE counted.id = l.id AND l.problem_count <> counted.found",
-            [location.pk, list(touched)],
+            " SELECT c.id, (SELECT count(*) FROM catalog_problem p WHERE p.location_id = c.id) AS found"
+            " FROM unnest(%s::uuid[]) AS c (id)"
+            ") counted WHERE counted.id = l.id AND l.problem_count <> counted.found",
+            [concerned],
         )
+
+
+def _referring(cursor: Any, refs: Sequence[str]) -> list[UUID]:
+    cursor.execute(
+        "SELECT DISTINCT e.location_id FROM catalog_relation r JOIN catalog_entity e ON e.id = r.source_id"
+        " WHERE r.target_ref = ANY(%s)",
+        [list(refs)],
+    )
+    return [id for (id,) in cursor.fetchall()]
 
 
 def conflicts(foreign: Sequence[tuple[str, str, int, str]]) -> list[Trouble]:
