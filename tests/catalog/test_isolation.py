@@ -15,7 +15,7 @@ from catalog.models import Entity, Location
 from control.models import User
 from tests.catalog.places import component
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.service]  # two thousand reads take a while
 COUNT = 1_000
 BROKEN = 500
 
