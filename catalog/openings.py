@@ -9,11 +9,15 @@ from catalog.models import Location
 from catalog.org_data import org_source
 from catalog.portal_import import portal_source
 from catalog.sources import Source, open_source
-from catalog.targets import ORG_SOURCES
+from catalog.targets import DISCOVERIES, ORG_SOURCES
 
 
 def opened(location: Location) -> AbstractContextManager[Source]:
     """Raises `Unreadable` or `Postponed` here or on entering."""
+    if location.type in DISCOVERIES:
+        raise Unreadable(
+            "What a discovery finds is known once it is registered: its page lists each file then."
+        )
     if location.type in ORG_SOURCES:
         if not location.is_org_source:
             raise Unreadable(

@@ -12,8 +12,8 @@ from typing import Any
 from catalog import custom_kinds, targets
 from catalog.entity_rows import EntityRow
 from catalog.models import Entity, Location
+from catalog.openings import opened
 from catalog.reading import Trouble, read_location
-from catalog.sources import open_source
 from control.errors import InvalidParameters
 from control.models import User
 
@@ -67,7 +67,7 @@ def preview(type: str, target: str, *, by: User) -> Preview:
     except targets.TargetRefused as error:
         raise InvalidParameters({"target": str(error)}) from error
     location, kept = Location(type=type, target=checked, registered_by=by), _Kept()
-    with open_source(location) as source:
+    with opened(location) as source:
         reading = read_location(
             source,
             {},
