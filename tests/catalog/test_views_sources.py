@@ -100,6 +100,12 @@ def test_typing_says_what_a_discovery_would_do(reader: Client) -> None:
     )
 
 
+def test_the_preview_of_a_discovery_says_when_it_is_known_what_it_finds(reader: Client) -> None:
+    response = reader.post(f"{REGISTER}preview/", {"target": "https://github.com/acme"})
+    assert response.status_code == 422
+    assert "is known once it is registered" in response.content.decode()
+
+
 def test_sources_of_people_are_offered_to_administrators_only(
     reader: Client, root_admin: User, client_for: Callable[[User], Client]
 ) -> None:
