@@ -83,12 +83,12 @@ def begins_with(key: str, prefix: str, user: User) -> Q:
             type=_RELATION_TYPES.get(type, type), target_ref__startswith=prefix.lower()
         )
         return Q(pk__in=rows.values("source_id"))
-    return Q(is_like(text_at(key), _escaped(prefix) + "%"))
+    return Q(is_like(text_at(key), escaped(prefix) + "%"))
 
 
 def holds(key: str, part: str) -> Q:
     """Whose text at `key` has `part` in it, in any case."""
-    return Q(is_like(text_at(key), f"%{_escaped(part)}%"))
+    return Q(is_like(text_at(key), f"%{escaped(part)}%"))
 
 
 def is_like(text: Expression | F, pattern: str) -> Func:
@@ -102,7 +102,8 @@ def is_like(text: Expression | F, pattern: str) -> Func:
     )
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """`text` as itself in a pattern of LIKE."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import models
-from django.db.models import Count, Func, Q, QuerySet
+from django.db.models import Count, Func, Q, QuerySet, Value
 from django.http import QueryDict
 
+from catalog import per_revision
 from catalog.models import CatalogRevision, Entity
 from catalog.scopes import SCOPES
-from catalog.search import matching
+from catalog.search import narrowed
 from catalog.visibility import covered, hidden_among, sight_of, visible_q
 from control.filters import EVERYTHING, Filter, parse
 from control.models import User
@@ -24,7 +25,7 @@ from control.models import User
 PAGE_SIZE = 50
 MOST_PAGES = 2_000  # beyond, an offset costs more than the answer is worth: narrow the list
 KEPT_SECONDS = 600  # counts of one sight; the key changes with the catalogue and the rules
-FACET_VALUES = 100  # values offered per facet, the most frequent
+FACET_VALUES = 40  # values offered per facet, the most frequent; the filter language has the others
 
 
 class Order(models.TextChoices):
@@ -117,7 +118,7 @@ def list_entities(
 ) -> Page:
     """Page `page` (from 1; a number past the end is the last page). Two queries."""
     found = _matching(filters, user)
-    total = found.count()
+    total = per_revision.total(found)
     last = min(MOST_PAGES, max(1, -(-total // size)))
     number = min(max(page, 1), last)
     start = (number - 1) * size
@@ -128,12 +129,13 @@ def list_entities(
 def facets(filters: Filters, *, user: User) -> dict[str, list[FacetValue]]:
     """For each facet its values with exact counts, were it the only one not chosen; most frequent first.
 
-    Five queries; without filters one, as the counts are kept per catalogue revision.
+    One query; five more when nobody asked since the catalogue changed.
     """
     if not filters:
         counted = _kept_counts(user)
     else:
-        counted = _counted(lambda facet: _matching(filters.without(facet), user), user)
+        found = _matching(filters, user).values_list(Value(repr(filters)))
+        counted = per_revision.kept("facets", found, lambda: _counted_without(filters, user))
     return {facet: _values(counted[facet], filters.chosen.get(facet, ())) for facet in FACETS}
 
 
@@ -144,12 +146,15 @@ def _matching(filters: Filters, user: User) -> Any:
     hidden = hidden_among(filters.chosen.get("owner", ()), user)
     for facet, values in filters.chosen.items():
         found = found.filter(_is_one_of(facet, [value for value in values if value not in hidden]))
-    words = matching(filters.text) if filters.text else None
-    return found.filter(words) if words is not None else found
+    return narrowed(found, filters.text) if filters.text else found
 
 
 def _is_one_of(facet: str, values: Sequence[str]) -> Q:
     return Q(**{f"{FACETS[facet]}__{'overlap' if facet == 'tag' else 'in'}": values})
+
+
+def _counted_without(filters: Filters, user: User) -> dict[str, list[tuple[str, int]]]:
+    return _counted(lambda facet: _matching(filters.without(facet), user), user)
 
 
 def _counted(entities: Callable[[str], QuerySet[Entity]], user: User) -> dict[str, list[tuple[str, int]]]:

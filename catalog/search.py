@@ -1,7 +1,8 @@
 """Finding entities by words as somebody types them.
 
-Every word is a prefix and all must match (name, title, tags, owner, type, description, in that weight); the exact name
-comes first; when words find little, names that look alike are offered as guesses. Lists with filters are `listing.py`.
+All words must match (name, title, tags, owner, type, description, in that weight), the last one as a beginning; when
+that finds nothing, each as a beginning. What is called so comes first; when words find little, names that look alike
+are offered as guesses. Lists with filters are `listing.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
 from django.db.models import Case, F, FloatField, Q, QuerySet, Value, When
 
+from catalog import per_revision
+from catalog.filter_sql import escaped, is_like
 from catalog.models import HEAVY, Entity
 from catalog.visibility import covered
 from catalog.words import words
@@ -33,14 +36,14 @@ class Hit:
 
 
 def search(text: str, *, user: User, kinds: Iterable[str] | None = None, limit: int = 20) -> list[Hit]:
-    """The best `limit` matches that `user` may see; nothing for an empty text. One query, two when it finds little."""
+    """The best `limit` matches that `user` may see; nothing for an empty text. Three queries at most."""
     visible = Entity.objects.visible_to(user)
     if kinds is not None:
         visible = visible.filter(kind__in=[kind.lower() for kind in kinds])
-    condition = matching(text)
-    if condition is None:
+    if not words(text):
         return []
-    hits = [Hit(entity, _rank(entity)) for entity in _ranked(visible.filter(condition), text)[:limit]]
+    found = _ranked(narrowed(visible, text), text)
+    hits = [Hit(entity, _rank(entity)) for entity in found[:limit]]
     if len(hits) < min(FEW, limit):
         known = [hit.entity.pk for hit in hits]
         guesses = _alike(visible.exclude(pk__in=known), text)[: limit - len(hits)]
@@ -56,12 +59,11 @@ def search_part(
     visible = Entity.objects.visible_to(user)
     wanted = [kind.lower() for kind in kinds]
     visible = visible.filter(kind__in=wanted) if wanted else visible
-    condition = matching(text)
-    if condition is None:
+    if not words(text):
         ordered = _light(visible.order_by("ref"))
-        return covered(ordered[start : start + size], user), visible.count()
-    found = visible.filter(condition)
-    return covered(_ranked(found, text)[start : start + size], user), found.count()
+        return covered(ordered[start : start + size], user), per_revision.total(visible)
+    found = narrowed(visible, text)
+    return covered(_ranked(found, text)[start : start + size], user), per_revision.total(found)
 
 
 def _rank(entity: Entity) -> float:
@@ -69,19 +71,23 @@ def _rank(entity: Entity) -> float:
     return rank
 
 
-def matching(text: str) -> Q | None:
-    """The condition that a list filtered by `text` has; None when `text` holds no word."""
-    found = words(text)[:MOST_WORDS]
-    if not found:
-        return None
-    query = SearchQuery(" & ".join(f"{word}:*" for word in found), search_type="raw", config="simple")
-    return Q(search=query) | Q(name__istartswith=text.strip()) if len(text.strip()) > 2 else Q(search=query)
+def narrowed(entities: QuerySet[Entity], text: str) -> QuerySet[Entity]:
+    """Those of `entities` that `text` finds; all for a text without words. May ask whether there are any."""
+    typed = words(text)[:MOST_WORDS]
+    if not typed:
+        return entities
+    found = entities.filter(search=_query([*typed[:-1], f"{typed[-1]}:*"]))
+    if len(typed) == 1 or found.exists():
+        return found
+    return entities.filter(search=_query(f"{word}:*" for word in typed))
+
+
+def _query(terms: Iterable[str]) -> SearchQuery:
+    return SearchQuery(" & ".join(terms), search_type="raw", config="simple")
 
 
 def _ranked(matches: QuerySet[Entity], text: str) -> QuerySet[Entity]:
-    query = SearchQuery(
-        " & ".join(f"{word}:*" for word in words(text)[:MOST_WORDS]), search_type="raw", config="simple"
-    )
+    """The best first. Of very many not all are weighed, but always those whose names begin so."""
     name = text.strip()
     boost = Case(
         When(Q(name__iexact=name) | Q(ref=name.lower()), then=Value(EXACT)),
@@ -89,10 +95,15 @@ def _ranked(matches: QuerySet[Entity], text: str) -> QuerySet[Entity]:
         default=Value(0.0),
         output_field=FloatField(),
     )
-    bounded = Entity.objects.filter(pk__in=matches.values("pk")[:RANKED])
-    return _light(
-        bounded.annotate(rank=SearchRank(F("search"), query) + boost).order_by("-rank", "name", "ref")
-    )
+    some, called_so = matches.values("pk")[:RANKED], matches.filter(is_called(name)).values("pk")[:RANKED]
+    weighed = Entity.objects.filter(Q(pk__in=some) | Q(pk__in=called_so))
+    rank = SearchRank(F("search"), _query(f"{word}:*" for word in words(text)[:MOST_WORDS]))
+    return _light(weighed.annotate(rank=rank + boost).order_by("-rank", "name", "ref"))
+
+
+def is_called(name: str) -> Q:
+    """Whose name begins with `name` in any case, by the trigram index."""
+    return Q(is_like(F("name"), escaped(name) + "%"))
 
 
 def _alike(candidates: QuerySet[Entity], text: str) -> QuerySet[Entity]:

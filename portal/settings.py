@@ -101,6 +101,13 @@ DATABASES = {
     "default": dj_database_url.parse(DATABASE_URL or "postgresql://localhost/portico", conn_max_age=600)
 }
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# Of each process: counts of the catalogue, a few hundred bytes each.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 5_000},
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "control.User"

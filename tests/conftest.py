@@ -14,6 +14,7 @@ from typing import cast
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
@@ -96,6 +97,7 @@ def nothing_is_kept_between_tests() -> None:
     from catalog.api.kept import answers
 
     answers.clear()
+    cache.clear()
 
 
 @pytest.fixture

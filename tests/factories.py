@@ -6,10 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib.auth.models import Group
+from django.contrib.postgres.search import SearchVectorField
+from django.db.models import Value
+from django.db.models.functions import Cast
 from django.utils import timezone
 
+from catalog.entity_rows import search_vector
 from catalog.models import Entity, Location
+from catalog.store import raise_revision
 from catalog.terms import keys_of
+from catalog.words import name_words, words
 from control.models import User
 
 PASSWORD = "correct-horse-battery"
@@ -55,8 +61,18 @@ def entity(ref: str = "component:default/payments", **fields: Any) -> Entity:
         "term_keys": keys_of(_terms("", document)),
         "location": source,
         "changed_at": timezone.now(),
+        "search": searchable(
+            name, **{key: fields[key] for key in ("title", "description", "tags") if key in fields}
+        ),
     }
+    raise_revision(at=timezone.now())
     return Entity.objects.create(**{"ref": ref, **defaults, **fields})
+
+
+def searchable(name: str, *, title: str = "", description: str = "", tags: Iterable[str] = ()) -> Cast:
+    """The search vector, as the reader makes it."""
+    vector = search_vector([*name_words(name), *words(title)], words(" ".join(tags)), words(description))
+    return Cast(Value(vector), SearchVectorField())
 
 
 def _document(

@@ -1,4 +1,4 @@
-"""How many entities have which values, for any field; kept per revision of the catalogue (`kept.py`).
+"""How many entities have which values, for any field; kept per revision of the catalogue (`per_revision.py`).
 
 Values of the columns (kind, type, lifecycle, namespace) are counted without reading a document; in which letters they
 are shown is looked up in one entity for each value. So spellings that differ in case alone are one value, as they are
@@ -15,10 +15,10 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import QuerySet
 
-from catalog.api.kept import kept
 from catalog.filter_sql import path_of
 from catalog.mentions import meanings
 from catalog.models import Entity
+from catalog.per_revision import kept
 from catalog.relations import INVERSE
 from catalog.visibility import hidden_in
 from control.api import ApiError

@@ -1,33 +1,24 @@
-"""What an answer costs is paid once per revision of the catalogue: whole answers, totals and facets.
+"""Whole answers, kept for a revision of the catalogue by the address asked and by what the person sees.
 
-Answers are kept by the address asked and by what the person sees; totals and facets by the exact question, the SQL with
-its parameters. So people who see different things never share one. Entries go with the revision and when there are too
-many; totals also after a while by themselves.
+People who see different things never share one. They go with the revision, and the least lately asked for when there
+are too many.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
-from typing import Any, TypeVar
 
-from django.core.cache import cache
-from django.core.exceptions import EmptyResultSet
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from catalog.models import Entity
+from catalog import per_revision
 from catalog.visibility import sight_of
-from control import prepared
 from control.api import answer
 from control.models import User
 
-KEEP_SECONDS = 60
 ANSWERS_BYTES = 16_000_000  # of all answers that a process keeps
 LARGEST_BYTES = 250_000  # of one of them
-T = TypeVar("T")
 Key = tuple[str, str, str]
 
 
@@ -66,7 +57,7 @@ answers = Answers(ANSWERS_BYTES)
 
 def whole(request: HttpRequest, user: User, make: Callable[[], HttpResponse]) -> HttpResponse:
     """The answer of `make`, which depends on the catalogue, the address and what `user` sees, and on nothing else."""
-    key = (revision(), sight_of(user).key, request.get_full_path())
+    key = (per_revision.number(), sight_of(user).key, request.get_full_path())
     body = answers.get(key)
     if body is not None:
         return answer(body)
@@ -74,30 +65,3 @@ def whole(request: HttpRequest, user: User, make: Callable[[], HttpResponse]) ->
     if response.status_code == 200 and len(response.content) <= LARGEST_BYTES:
         answers.put(key, response.content)
     return response
-
-
-def revision() -> str:
-    """Which catalogue this is; read before what it stands for, so that a change meanwhile is seen next.
-
-    With its time, so that a database restored from a copy is not taken for the one that was here before.
-    """
-    found = prepared.rows("SELECT number, changed_at FROM catalog_catalogrevision WHERE id = 1", [])
-    return f"{found[0][0]}-{found[0][1]}" if found else ""
-
-
-def total(found: QuerySet[Entity]) -> int:
-    """How many rows `found` has. One query, another when nobody asked since the catalogue changed."""
-    return kept("total", found.order_by().values("pk"), found.count)
-
-
-def kept(what: str, question: QuerySet[Entity, Any], count: Callable[[], T]) -> T:
-    try:
-        asked = repr((what, *question.query.sql_with_params()))
-    except EmptyResultSet:
-        return count()  # Django knows without asking
-    key = f"catalog-api-{hashlib.sha256(f'{revision()} {asked}'.encode()).hexdigest()}"
-    found: T | None = cache.get(key)
-    if found is None:
-        found = count()
-        cache.set(key, found, KEEP_SECONDS)
-    return found

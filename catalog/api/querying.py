@@ -16,7 +16,8 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from catalog.api import documents, kept
+from catalog import per_revision
+from catalog.api import documents
 from catalog.api.asked import filter_of
 from catalog.api.documents import Selection
 from catalog.api.ordering import Order
@@ -126,7 +127,7 @@ def first_page(
 ) -> Page:
     """Three queries at most: the revision, the total unless it is kept, and the page."""
     found = question.matching(user)
-    total = kept.total(found) if counts else 0
+    total = per_revision.total(found) if counts else 0
     return _page(Place(question, total), found, user, selection, limit, offset, is_first=True)
 
 

@@ -1,4 +1,4 @@
-"""Search results: entities by words, narrowed by kind, with the matching letters marked."""
+"""Search results: entities by words, narrowed by kind, with the narrowed letters marked."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from catalog import refs
+from catalog import per_revision, refs
 from catalog.models import Entity
 from catalog.presentation import icon_of, kind_words, one_line
 from catalog.scopes import OWNED_KINDS
-from catalog.search import Hit, matching, search
+from catalog.search import Hit, narrowed, search
 from catalog.words import words
 from control.models import User
 from control.web import person, wants_fragment
@@ -72,17 +72,11 @@ def search_page(request: HttpRequest) -> HttpResponse:
 
 
 def _kinds(text: str, user: User) -> dict[str, int]:
-    condition = matching(text)
-    if condition is None:
+    if not words(text):
         return {}
-    found = (
-        Entity.objects.visible_to(user)
-        .filter(condition)
-        .order_by()
-        .values("kind")
-        .annotate(count=Count("pk"))
-    )
-    return dict(found.order_by("-count", "kind").values_list("kind", "count"))
+    found = narrowed(Entity.objects.visible_to(user), text).order_by().values("kind")
+    counted = found.annotate(count=Count("pk")).order_by("-count", "kind").values_list("kind", "count")
+    return per_revision.kept("kinds", counted, lambda: dict(counted))
 
 
 def _kind_links(text: str, kind: str, counts: dict[str, int]) -> Iterable[KindLink]:

@@ -10,9 +10,11 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from catalog.models import CatalogRevision, Entity, Relation
+from catalog.models import Entity, Relation
 from catalog.relations import INVERSE
+from catalog.store import raise_revision
 from tests import factories
 
 HTMX = {"HX-Request": "true"}
@@ -40,6 +42,7 @@ def many(count: int, *, prefix: str = "service", **fields: Any) -> list[Entity]:
             },
             ref=f"component:default/{prefix}-{number}",
             name=f"{prefix}-{number}",
+            search=factories.searchable(f"{prefix}-{number}"),
         )
         for number in range(1, count)
     ]
@@ -49,7 +52,7 @@ def many(count: int, *, prefix: str = "service", **fields: Any) -> list[Entity]:
 def forget_counts() -> None:
     """As a change of the catalogue does: kept counts are made again."""
     cache.clear()
-    CatalogRevision.objects.update(facets_number=-1)
+    raise_revision(at=timezone.now())
 
 
 def queries(client: Client, url: str) -> int:

@@ -1,0 +1,49 @@
+"""What counting costs is paid once per revision of the catalogue: totals and facets, kept by the exact question.
+
+The question is SQL with its parameters, so people who see different things never share an answer. Entries go with the
+revision, after a while by themselves, and when there are too many.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.core.cache import cache
+from django.core.exceptions import EmptyResultSet
+from django.db.models import QuerySet
+
+from catalog.models import Entity
+from control import prepared
+
+KEEP_SECONDS = 600
+T = TypeVar("T")
+
+
+def number() -> str:
+    """Which catalogue this is; read before what it stands for, so that a change meanwhile is seen next.
+
+    With its time, so that a database restored from a copy is not taken for the one that was here before.
+    """
+    found = prepared.rows("SELECT number, changed_at FROM catalog_catalogrevision WHERE id = 1", [])
+    return f"{found[0][0]}-{found[0][1]}" if found else ""
+
+
+def total(found: QuerySet[Entity]) -> int:
+    """How many rows `found` has. One query, another when nobody asked since the catalogue changed."""
+    return kept("total", found.order_by().values("pk"), found.count)
+
+
+def kept(what: str, question: QuerySet[Any, Any], count: Callable[[], T]) -> T:
+    """`count()`, once for each `what` and `question`, whose SQL is the key."""
+    try:
+        asked = repr((what, *question.query.sql_with_params()))
+    except EmptyResultSet:
+        return count()  # Django knows without asking
+    key = f"catalog-{hashlib.sha256(f'{number()} {asked}'.encode()).hexdigest()}"
+    found: T | None = cache.get(key)
+    if found is None:
+        found = count()
+        cache.set(key, found, KEEP_SECONDS)
+    return found
