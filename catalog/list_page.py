@@ -44,6 +44,8 @@ _COLUMNS = (  # title, order, class of the cell
     ("Changed", Order.CHANGED, "changed"),
 )
 _COUNTS_SECONDS = 60
+LONGEST_ABOUT, LONGEST_NAME, LONGEST_WORD = 140, 28, 24  # characters in a row
+_LIFECYCLE_CLASSES = {"deprecated": "is-warn", "experimental": "is-info"}
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,9 @@ class Row:
     about: str  # the title where it says more than the name, and the description
     owner: Named
     system: Named
-    is_deprecated: bool
+    type: str
+    lifecycle: str
+    lifecycle_class: str = ""
     cells: Sequence[str] = ()  # of the columns that the definition of its kind adds
 
 
@@ -206,10 +210,12 @@ def rows(entities: Iterable[Entity], added: Sequence[Column] = ()) -> list[Row]:
         Row(
             entity=entity,
             kind=kind_words(entity.kind).one,
-            about=about(entity),
+            about=cut(about(entity), LONGEST_ABOUT),
             owner=_owner(entity, named),
             system=_named(entity.system_ref, entity, named),
-            is_deprecated=entity.lifecycle.lower() == "deprecated",
+            type=cut(entity.type, LONGEST_WORD),
+            lifecycle=cut(entity.lifecycle, LONGEST_WORD),
+            lifecycle_class=_LIFECYCLE_CLASSES.get(entity.lifecycle, ""),
             cells=cells.get(entity.pk, ()),
         )
         for entity in listed
@@ -219,6 +225,10 @@ def rows(entities: Iterable[Entity], added: Sequence[Column] = ()) -> list[Row]:
 def _cells(listed: list[Entity], added: Sequence[Column]) -> dict[UUID, list[str]]:
     found = Entity.objects.filter(pk__in=[entity.pk for entity in listed]).values_list("pk", "document")
     return {pk: custom_kinds.column_values(added, document) for pk, document in found}
+
+
+def cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 
 def about(entity: Entity) -> str:
@@ -239,7 +249,7 @@ def _named(ref: str, beside: Entity, named: dict[str, Entity]) -> Named:
         return Named("")
     if ref == NOT_SHOWN:
         return Named(refs.short(ref), state="unknown")
-    words = refs.short(ref, namespace=beside.namespace)
+    words = cut(refs.short(ref, namespace=beside.namespace), LONGEST_NAME)
     target = named.get(ref)
     return Named(words, target.get_absolute_url()) if target else Named(words, state="unknown")
 

@@ -289,7 +289,8 @@ class Entity(models.Model):
                 yield from (path, f"{path}={value}")
 
     def get_absolute_url(self) -> str:
-        return reverse("catalog:entity", args=[self.kind, self.namespace, self.name])
+        # Put together here: a list has hundreds, and these three hold nothing that an address must quote.
+        return f"{reverse('catalog:list')}{self.kind}/{self.namespace}/{self.name}/"
 
 
 class RelationQuerySet(models.QuerySet["Relation"]):
