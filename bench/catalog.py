@@ -33,7 +33,7 @@ from measuring.tables import Row, print_table  # noqa: E402
 SIZES = (1_000, 10_000, 100_000)
 CLIENTS = (1, 8)
 PORT = 8899
-MEGABYTE = 1_000_000
+MEGABYTE = 1_048_576
 
 
 def main() -> None:

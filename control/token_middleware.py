@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from threading import local
 
+from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -40,7 +41,7 @@ class TokenMiddleware:
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:
         try:
-            found = resolve(request.path_info)
+            found = resolve(request.path_info, settings.PORTICO_API_URLS)
         except Resolver404:
             return unknown(request)
         request.resolver_match = found

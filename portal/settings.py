@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "portal.urls"
+PORTICO_API_URLS = "portal.api_urls"  # what tokens reach, without looking through the addresses of pages
 WSGI_APPLICATION = "portal.wsgi.application"
 TEMPLATES = [
     {

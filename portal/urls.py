@@ -18,7 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(".backstage/health/v1/readiness", health.backstage_readiness),
     path("", include("control.urls")),
     path("", include("catalog.urls")),
-    path("api/", include("catalog.api.urls")),
+    path("", include("portal.api_urls")),
     path("", include("access.urls")),
     path("", include("scaffolder.urls")),
     re_path(r"^api/", unknown),

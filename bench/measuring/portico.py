@@ -20,7 +20,7 @@ from control.models import User
 from measuring import processes
 from measuring.tables import Row
 
-MEGABYTE = 1_000_000
+MEGABYTE = 1_048_576  # as PostgreSQL counts
 
 
 def server_process() -> int:
