@@ -187,6 +187,7 @@ def git(bare: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def home(tmp_path: Path, settings: Any, db: None) -> Path:
+    settings.PORTICO_HOME = tmp_path  # workspaces of its own: other test processes clear theirs
     settings.PORTICO_FILE_ROOTS = [tmp_path / "git"]
     settings.PORTICO_GIT_HOSTS = {"git.localhost": f"file://{tmp_path}/git/{{owner}}/{{repo}}.git"}
     settings.PORTICO_CONNECTORS = {"payments-logs": {"type": "postgresql", "database": "payments_logs"}}
