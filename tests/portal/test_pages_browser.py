@@ -136,6 +136,7 @@ def test_the_palette_and_the_menus_too(sign_in: SignIn) -> None:
     page.keyboard.press("/")
     page.keyboard.type("paym")
     page.locator("[role=option]").first.wait_for()
+    page.wait_for_load_state("networkidle")  # rows that are about to be replaced are shown paler
     assert list(complaints(page)) == []
     page.keyboard.press("Escape")
     page.set_viewport_size({"width": 360, "height": 900})
