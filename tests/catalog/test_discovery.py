@@ -18,7 +18,7 @@ from tests.catalog.hosts.server import Host, Reply
 from tests.catalog.hosts.world import World
 from tests.catalog.places import component
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.service]
 Discover = Callable[..., Location]
 
 
@@ -67,7 +67,6 @@ def test_each_repository_with_a_descriptor_becomes_a_location_of_its_own(
     assert AuditEvent.objects.filter(action="location.discovered").count() == 1
 
 
-@pytest.mark.service
 def test_five_hundred_repositories_are_found_and_a_second_pass_asks_only_whether_something_changed(
     github: Host, world: World
 ) -> None:
@@ -118,7 +117,6 @@ def test_only_what_was_pushed_is_read_again(github: Host, world: World) -> None:
     assert Entity.objects.get(name="ledger").lifecycle == "deprecated"
 
 
-@pytest.mark.service
 def test_the_last_full_page_does_not_hide_a_repository_that_comes_after_it(
     host: tuple[str, Host], world: World
 ) -> None:
@@ -215,7 +213,6 @@ def test_a_file_that_was_deleted_from_its_repository_goes(host: tuple[str, Host]
     assert "not in its repository any more" in AuditEvent.objects.get(action="location.removed").detail
 
 
-@pytest.mark.service
 @pytest.mark.parametrize(
     "failure", [Reply(500), Reply(401, {"message": "Bad credentials"}), Reply(200, b"<html>")]
 )

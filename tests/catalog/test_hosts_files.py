@@ -23,7 +23,7 @@ from tests.catalog.hosts.server import TOKEN, Host, Reply, running
 from tests.catalog.hosts.world import World
 from tests.catalog.places import component
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.service]
 
 
 @pytest.fixture(params=["github", "gitlab"])

@@ -12,7 +12,7 @@ from tests import factories
 from tests.catalog.hosts.server import Host, Reply
 from tests.catalog.hosts.world import Team, World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.service]
 
 
 @pytest.fixture(params=["github", "gitlab"])

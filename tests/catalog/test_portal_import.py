@@ -18,7 +18,7 @@ from control.models import AuditEvent, User
 from tests.catalog.hosts.backstage import LONGEST_PAGE, Portal, as_served
 from tests.catalog.hosts.server import TOKEN, Host, Reply, running
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.service]
 
 
 def document(kind: str, name: str, **spec: Any) -> dict[str, Any]:
