@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from django.utils import timezone
 
-from catalog import location_removal, problem_store, selection
+from catalog import location_removal, problem_store, selection, store
 from catalog.errors import Unreadable
 from catalog.hosts import addresses
 from catalog.hosts.asking import asked
@@ -174,6 +174,7 @@ def _move(child: Location, address: str) -> bool:
     )
     child.target, child.next_read_at = address, timezone.now()
     child.save(update_fields=["target", "next_read_at"])
+    store.raise_revision(at=timezone.now())  # its entities say where they come from
     return True
 
 

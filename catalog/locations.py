@@ -157,6 +157,7 @@ def _moved(location_id: UUID, type: str, target: str, *, by: User) -> Location:
     location.is_org_source = location.is_org_source or type in targets.ORG_SOURCES
     location.save(update_fields=["type", "target", "revision"])
     location.files.all().delete()  # keys of the old place mean nothing at the new one
+    store.raise_revision(at=timezone.now())  # its entities say where they come from
     audit.record(
         "location.moved",
         actor=by,

@@ -111,6 +111,17 @@ def test_a_location_moves_and_keeps_its_entities_until_the_new_place_was_read(
     assert (event.before["target"], event.after["target"]) == (TARGET, f"{TARGET}.new")
 
 
+def test_a_kept_answer_does_not_outlive_the_move_of_its_location(maya_calls: Caller, maya: User) -> None:
+    location = factories.location("https://git.example.com/acme/old.yaml", type="url", registered_by=maya)
+    factories.entity("component:default/moved", location=location)
+    origin = "backstage.io/managed-by-origin-location"
+    path = "/entities/by-name/component/default/moved"
+    assert maya_calls.get(path)["metadata"]["annotations"][origin].endswith("/old.yaml")
+    new = "https://git.example.com/acme/new.yaml"
+    maya_calls.put(f"/locations/{location.pk}", {"type": "url", "target": new})
+    assert maya_calls.get(path)["metadata"]["annotations"][origin].endswith("/new.yaml")
+
+
 def test_moving_is_for_who_registered_it_and_never_onto_another(
     maya_calls: Caller, admin_calls: Caller, maya: User
 ) -> None:
