@@ -6,29 +6,23 @@ public files. Secrets go to the place that they were given for, never on with a 
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import NewConnectionError
 from urllib3.util import Retry
 
 from catalog.errors import Missing, Unreadable
 from catalog.network import checked_addresses
 from catalog.targets import TargetRefused, checked_url
 from catalog.yaml12 import FILE_LIMIT_BYTES
+from control import outbound
 
-CONNECT_SECONDS = 5
 SILENCE_SECONDS = 10  # between two pieces of an answer
 WHOLE_SECONDS = 60  # for all of it, redirects included: a slow drip ends too
 REDIRECT_LIMIT = 5
@@ -154,7 +148,7 @@ def _checked(url: str) -> str:
 
 def _answer(session: requests.Session, url: str, headers: Mapping[str, str]) -> requests.Response:
     _checked(url)
-    limits = (CONNECT_SECONDS, SILENCE_SECONDS)
+    limits = (outbound.CONNECT_SECONDS, SILENCE_SECONDS)
     try:
         return session.get(url, headers=dict(headers), timeout=limits, allow_redirects=False, stream=True)
     except Unreadable:
@@ -204,13 +198,8 @@ def _body(answer: requests.Response, url: str, limit: int, deadline: float) -> b
 
 
 def _session() -> requests.Session:
-    """Proxies and .netrc of the environment stay out: they would connect, or sign in, past the checks."""
-    session = requests.Session()
-    session.trust_env = False
-    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
-    session.headers.update({"User-Agent": "Portico", "Accept": "application/yaml, text/plain, */*;q=0.8"})
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, _PinnedAdapter(max_retries=_retries()))
+    session = outbound.session(checked_addresses, _retries())
+    session.headers["Accept"] = "application/yaml, text/plain, */*;q=0.8"
     return session
 
 
@@ -226,39 +215,3 @@ def _retries() -> Retry:
         raise_on_status=False,
         redirect=0,
     )
-
-
-def _connect(connection: HTTPConnection) -> socket.socket:
-    """A socket to an address that was judged; the host name stays for the Host header and the certificate."""
-    last: OSError | None = None
-    timeout = connection.timeout if isinstance(connection.timeout, int | float) else CONNECT_SECONDS
-    for address in checked_addresses(connection.host, connection.port):
-        try:
-            return socket.create_connection((address, connection.port), timeout)
-        except OSError as error:
-            last = error
-    raise NewConnectionError(connection, f"no address of {connection.host} answered: {last}") from last
-
-
-class _PinnedHttp(HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        return _connect(self)
-
-
-class _PinnedHttps(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _connect(self)
-
-
-class _HttpPool(HTTPConnectionPool):
-    ConnectionCls = _PinnedHttp
-
-
-class _HttpsPool(HTTPSConnectionPool):
-    ConnectionCls = _PinnedHttps
-
-
-class _PinnedAdapter(HTTPAdapter):
-    def init_poolmanager(self, *_: Any, **__: Any) -> None:
-        self.poolmanager = PoolManager(num_pools=4, maxsize=1)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}

@@ -67,6 +67,12 @@ class PolicyInvalid(ControlError):
         self.problems = problems
 
 
+class Unreachable(ControlError):
+    """A machine that is not known, or that must not be reached from here."""
+
+    status = 422
+
+
 class ExecutionFailed(Exception):
     """Work that could not be done, in words for the requester: what failed, why, what to do."""
 

@@ -432,8 +432,8 @@ def test_a_name_that_answers_differently_the_second_time_gains_nothing(
         reached.append(address[0])
         raise OSError("no network in tests")
 
-    monkeypatch.setattr("catalog.network.socket.getaddrinfo", resolve)
-    monkeypatch.setattr("catalog.web.socket.create_connection", connect)
+    monkeypatch.setattr("control.network.socket.getaddrinfo", resolve)
+    monkeypatch.setattr("control.outbound.socket.create_connection", connect)
     with pytest.raises(Unreadable):
         web.read("http://rebinding.example.com/")
     assert reached == ["93.184.216.34"]
@@ -443,6 +443,6 @@ def test_a_name_with_one_address_inside_among_others_is_refused(monkeypatch: pyt
     def resolve(host: str, port: int, **_: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
         return [(2, 1, 6, "", (address, port)) for address in ("93.184.216.34", "10.0.0.1")]
 
-    monkeypatch.setattr("catalog.network.socket.getaddrinfo", resolve)
+    monkeypatch.setattr("control.network.socket.getaddrinfo", resolve)
     with pytest.raises(Unreadable, match="private network"):
         web.read("http://mixed.example.com/")

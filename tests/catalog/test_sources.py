@@ -12,10 +12,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
-from catalog import git, ingest, locations, network, tree, web
+from catalog import git, ingest, locations, tree, web
 from catalog.errors import Missing, Unreadable
 from catalog.models import Location
 from catalog.sources import fetch_tree, open_kept_tree, open_tree, repository_of
+from control import network
 from control.errors import InvalidParameters, Refused
 from control.models import AuditEvent, User
 from tests.catalog.places import Place, component, entity
@@ -203,8 +204,8 @@ def test_the_address_that_was_judged_is_the_one_that_is_reached(
         reached.append(address[0])
         raise OSError("no network in tests")
 
-    monkeypatch.setattr("catalog.network.socket.getaddrinfo", resolve)
-    monkeypatch.setattr("catalog.web.socket.create_connection", connect)
+    monkeypatch.setattr("control.network.socket.getaddrinfo", resolve)
+    monkeypatch.setattr("control.outbound.socket.create_connection", connect)
     with pytest.raises(Unreadable):
         web.read("http://rebinding.example.com/")
     assert reached == ["93.184.216.34"]

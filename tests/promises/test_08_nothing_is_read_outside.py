@@ -118,7 +118,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> None:
             return ask(host, port, *rest, **how)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in known[host]]
 
-    monkeypatch.setattr("catalog.network.socket.getaddrinfo", answer)
+    monkeypatch.setattr("control.network.socket.getaddrinfo", answer)
 
 
 INSIDE = [
