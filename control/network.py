@@ -1,8 +1,8 @@
 """Which machines Portico may reach: public addresses, and what a setting names (`host` or `host:port`).
 
-Each use has a setting of its own, because a place that is told something is not one that everybody may look into. A
-name is resolved once and the connection goes to the very address that was judged, so a name that answers differently the
-second time (DNS rebinding) gains nothing.
+Each use has a setting of its own, because a place that is told something is not one that everybody may look into.
+A name is resolved once and the connection goes to the very address that was judged, so a name that answers
+differently the second time (DNS rebinding) gains nothing.
 """
 
 from __future__ import annotations
