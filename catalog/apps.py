@@ -9,10 +9,11 @@ class CatalogConfig(AppConfig):
     def ready(self) -> None:
         from catalog import custom_kinds, subjects
         from catalog.hosts.integrations import IntegrationInvalid, integrations
-        from control.subjects import register_resolver
+        from control.subjects import register_describer, register_resolver
         from control.templatetags.portico import register_kind_icons
 
         register_resolver(subjects.resolve)
+        register_describer(subjects.described)
         register_kind_icons(custom_kinds.icon_of_kind)
         try:
             integrations()

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from catalog.models import Entity, Relation
-from control.subjects import Subject
+from catalog.refs import DEFAULT_NAMESPACE, RefInvalid, canonical, ref_of
+from catalog.relations import stated_relations
+from catalog.terms import terms_of
+from control.subjects import NoSubject, Subject
 
 _OWNS_ITSELF = frozenset({"user", "group"})
 
@@ -52,3 +58,45 @@ def _relation_terms(relations: list[tuple[str, str]]) -> frozenset[str]:
         for type, target in relations
         for term in (f"relations.{type}".lower(), f"relations.{type}={target}".lower())
     )
+
+
+def described(document: Mapping[str, Any]) -> Subject:
+    """What `resolve` would give for an entity with this document alone. Raises `NoSubject`.
+
+    `relations` may hold, as the catalogue's API writes them, those that other documents would state.
+    """
+    kind, metadata = document.get("kind"), document.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    name = metadata.get("name")
+    if not (isinstance(kind, str) and kind and isinstance(name, str) and name):
+        raise NoSubject("an entity needs kind and metadata.name, like in catalog-info.yaml.")
+    namespace = str(metadata.get("namespace") or DEFAULT_NAMESPACE).lower()
+    own = {key: value for key, value in document.items() if key != "relations"}
+    own["metadata"] = {**metadata, "namespace": namespace}
+    relations = _stated(own, kind.lower(), namespace) + _listed(document.get("relations"))
+    owner = next((target for type, target in relations if type == "ownedBy"), "")
+    if kind.lower() in _OWNS_ITSELF:
+        owner = ref_of(own)
+    title = metadata.get("title")
+    return Subject(
+        ref=ref_of(own),
+        title=title if isinstance(title, str) and title else name,
+        owner_refs=(owner,) if owner else (),
+        terms=frozenset(terms_of(own)) | _relation_terms(relations),
+    )
+
+
+def _stated(document: dict[str, Any], kind: str, namespace: str) -> list[tuple[str, str]]:
+    stated = list(stated_relations(document, kind, namespace))
+    if wrong := next((one for one in stated if one.error), None):
+        raise NoSubject(f"spec.{wrong.field}: {wrong.error}")
+    return [(one.relation, one.target_ref) for one in stated]
+
+
+def _listed(relations: Any) -> list[tuple[str, str]]:
+    try:
+        return [(str(one["type"]), canonical(str(one["targetRef"]))) for one in relations or ()]
+    except (TypeError, KeyError, RefInvalid):
+        raise NoSubject(
+            "relations must be a list like [{type: partOf, targetRef: system:default/shop}]."
+        ) from None

@@ -7,9 +7,10 @@ least demanding one that somebody can act on counts. An error refuses. Nothing i
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from control import policy as policies
@@ -22,6 +23,7 @@ from control.policy_documents import PolicySet, Role
 from control.subjects import Subject
 from control.verdict_words import allowed_words, needs_words, nobody_words, refusal_words
 
+ReadPeople = Callable[[Iterable[Named]], People]
 ACCESS = "access.grant"  # the capability that roles are asked for through
 log = logging.getLogger(__name__)
 _DENY = Decision.Verdict.DENY.value
@@ -101,18 +103,29 @@ def decide_all(
     """As `decide` for each of `asked`, with the same number of queries as for one."""
     revision = policy or policies.in_force()
     if revision is None:
-        return [Verdict(_DENY, "No rules are in force, so nothing is allowed. Ask the platform team.")] * len(
-            asked
-        )
+        return [Verdict(_DENY, _NO_RULES)] * len(asked)
     if not actor.is_active:
-        return [Verdict(_DENY, "This account is closed, so it can ask for nothing.", policy=revision)] * len(
-            asked
-        )
+        return [Verdict(_DENY, _CLOSED, policy=revision)] * len(asked)
     try:
-        return _Court(revision, actor, subject).judge(asked)
+        found = policies.parsed(revision)
+        read = partial(read_people, actor)
+        return judge(found, requester_of(actor), subject, asked, read=read, policy=revision)
     except Exception:  # the edge of the rules: whatever went wrong, nothing is allowed by it
         log.exception("rules of revision %s could not be applied", revision.pk)
         return [Verdict(_DENY, _BROKEN, policy=revision)] * len(asked)
+
+
+def judge(
+    found: PolicySet,
+    requester: Requester,
+    subject: Subject,
+    asked: Sequence[Asked],
+    *,
+    read: ReadPeople,
+    policy: PolicyRevision | None = None,
+) -> list[Verdict]:
+    """The pure part of `decide_all`, under any set: `read` finds whom its rules name. `policy` is only passed on."""
+    return _Court(found, requester, subject, read, policy).judge(asked)
 
 
 def requester_of(user: User) -> Requester:
@@ -155,17 +168,16 @@ def is_denied(found: PolicySet, requester: Requester, subject: Subject, role: st
 class _Court:
     """One person, one subject, one rule set: asked as often as needed, people read once."""
 
-    revision: PolicyRevision
-    actor: User
+    found: PolicySet
+    requester: Requester
     subject: Subject
-    found: PolicySet = field(init=False)
+    read: ReadPeople
+    revision: PolicyRevision | None
 
     def judge(self, asked: Sequence[Asked]) -> list[Verdict]:
-        self.found = policies.parsed(self.revision)
-        requester = requester_of(self.actor)
-        questions = [Question(requester, self.subject, one.ask, one.environment) for one in asked]
+        questions = [Question(self.requester, self.subject, one.ask, one.environment) for one in asked]
         matches = [matches_of(self.found, question) for question in questions]
-        people = read_people(self.actor, [self._named(match) for many in matches for match in many])
+        people = self.read([self._named(match) for many in matches for match in many])
         return [self._one(question, many, people) for question, many in zip(questions, matches, strict=True)]
 
     def _named(self, match: Match) -> Named:

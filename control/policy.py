@@ -21,7 +21,8 @@ from control.capability import registry
 from control.errors import PolicyInvalid
 from control.models import PolicyRevision, User
 from control.policy_documents import PolicySet
-from control.policy_schema import Problem, read_set, unknown_capabilities
+from control.policy_fields import Problem
+from control.policy_schema import read_set, unknown_capabilities
 from control.policy_yaml import Document, UnreadableYamlError, read_documents
 
 DEFAULT_PATH = Path(__file__).parent / "default_policy"  # everybody may run templates, nothing else

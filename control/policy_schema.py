@@ -5,12 +5,11 @@ Every problem is collected with its file and line; one problem anywhere means th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from control.durations import DurationError, format_duration, parse_duration
+from control.durations import format_duration
 from control.filters import Filter, FilterError
 from control.filters import parse as parse_filter
 from control.policy_documents import (
@@ -25,18 +24,13 @@ from control.policy_documents import (
     VisibilityRule,
     Who,
 )
+from control.policy_fields import LONGEST_NAME, FieldReader, Problem, full_ref
 from control.policy_yaml import Document, Place
 
-API_VERSION = "portico.dev/v1"
 LONGEST = timedelta(days=90)  # longer is no longer time-boxed access
 EVERY = "*"
-LONGEST_NAME, LONGEST_TITLE = 63, 200
 
-
-Problem = tuple[str, int, str]
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
-_KINDS = ("Role", "RoleBinding", "AccessRule", "DenyRule", "VisibilityRule")
-_METADATA = ("name", "title", "description", "labels", "annotations")
+KINDS = ("Role", "RoleBinding", "AccessRule", "DenyRule", "VisibilityRule")
 _ACCESS_SPEC = (
     "roles",
     "capabilities",
@@ -90,35 +84,18 @@ def _check_names(readers: Iterable[_Reader]) -> None:
             reader.problem(("metadata", "name"), f"{key[0]} {key[1]} exists already in {place}. Rename one.")
 
 
-class _Reader:
-    """Reads one document; collects problems instead of stopping at the first."""
+class _Reader(FieldReader):
+    """Reads one rule document."""
 
     def __init__(self, document: Document) -> None:
-        self.document = document
-        self.problems: list[Problem] = []
-        data = document.data if isinstance(document.data, dict) else {}
-        self.data: dict[str, Any] = data
-        self.kind = str(data.get("kind") or "")
-        self.name = ""
+        super().__init__(document)
         self.wanted_roles: list[tuple[Place, str]] = []
 
-    def problem(self, where: Place, message: str) -> None:
-        self.problems.append((self.document.path, self.document.line_of(where), message))
-
     def read_into(self, found: PolicySet) -> None:
-        if not self.data:
-            self.problem((), "a rule document must be a mapping with apiVersion, kind and metadata.")
+        head = self.head(KINDS)
+        if head is None:
             return
-        if self.data.get("apiVersion") != API_VERSION:
-            self.problem(("apiVersion",), f"apiVersion must be {API_VERSION}.")
-        if self.kind not in _KINDS:
-            self.problem(("kind",), f"kind {self.kind or 'is missing'}: write one of {', '.join(_KINDS)}.")
-            return
-        metadata = self.mapping(self.data.get("metadata"), ("metadata",), _METADATA)
-        self.name = self.text(metadata, "name", ("metadata",), required=True)
-        self.check_name(self.name, ("metadata", "name"))
-        title = self.text(metadata, "title", ("metadata",), longest=LONGEST_TITLE) or self.name
-        description = self.text(metadata, "description", ("metadata",))
+        title, description = head
         if self.kind == "Role":
             found.roles[self.name] = self.role(title, description)
         elif self.kind == "RoleBinding":
@@ -256,7 +233,7 @@ class _Reader:
         if kind not in ("Group", "User"):
             self.problem(where, "kind must be Group, User or Everyone.")
             return None
-        ref = _full_ref(kind.lower(), self.text(fields, "name", where, required=True))
+        ref = full_ref(kind.lower(), self.text(fields, "name", where, required=True))
         if not ref.startswith(f"{kind.lower()}:"):
             self.problem(where, f"{ref} is not a {kind}.")
         return Who(kind.lower(), ref)
@@ -309,86 +286,6 @@ class _Reader:
             count = 1
         return Approval(count, owners, tuple(who for who in named if who))
 
-    # Fields
-
-    def fields(self, data: dict[str, Any], where: Place, known: Sequence[str]) -> None:
-        for name in data:
-            if name not in known:
-                self.problem((*where, name), f"{name} is not a field here. Known: {', '.join(known)}.")
-
-    def mapping(self, value: Any, where: Place, known: Sequence[str]) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            part = _named(where)
-            self.problem(where, f"{part} is missing." if value is None else f"{part} must be a mapping.")
-            return {}
-        self.fields(value, where, known)
-        return value
-
-    def check_name(self, name: str, where: Place) -> None:
-        """Names stand in addresses, forms and columns."""
-        if name and not _NAME.fullmatch(name):
-            words = f"letters, digits and .-_ only, at most {LONGEST_NAME} of them, and no .-_ at its ends."
-            self.problem(where, f"{name[:LONGEST_NAME]} is no name: {words}")
-
-    def text(
-        self,
-        data: dict[str, Any],
-        name: str,
-        where: Place,
-        *,
-        required: bool = False,
-        longest: int | None = None,
-    ) -> str:
-        value = data.get(name)
-        if value is None and not required:
-            return ""
-        if not isinstance(value, str) or not value.strip():
-            self.problem((*where, name), f"{_named((*where, name))} must be text.")
-            return ""
-        if longest and len(value.strip()) > longest:
-            self.problem((*where, name), f"{_named((*where, name))} is longer than {longest} letters.")
-        return value.strip()
-
-    def items(
-        self, data: dict[str, Any], name: str, where: Place, *, required: bool = False
-    ) -> list[tuple[Place, Any]]:
-        value = data.get(name)
-        if value is None and not required:
-            return []
-        place = (*where, name)
-        if not isinstance(value, list) or (required and not value):
-            self.problem(place, f"{_named(place)} must be a list with at least one entry.")
-            return []
-        return [((*place, index), item) for index, item in enumerate(value)]
-
-    def words(self, data: dict[str, Any], name: str, where: Place, *, required: bool = False) -> list[str]:
-        listed = self.items(data, name, where, required=required)
-        for place, item in listed:
-            if not isinstance(item, str) or not item.strip():
-                self.problem(place, f"{_named(place[:-1])} must hold words.")
-        return [item.strip() for _, item in listed if isinstance(item, str)]
-
-    def duration(self, spec: dict[str, Any], name: str) -> timedelta | None:
-        if name not in spec:
-            return None
-        try:
-            return parse_duration(str(spec[name]))
-        except DurationError as error:
-            self.problem(("spec", name), f"{name}: {error}")
-            return None
-
-
-def _named(where: Place) -> str:
-    return ".".join(str(part) for part in where if isinstance(part, str)) or "the document"
-
 
 def _is_owners(item: Any) -> bool:
     return isinstance(item, dict) and item == {"owners": True}
-
-
-def _full_ref(kind: str, name: str) -> str:
-    """`payments`, `finance/payments` or a whole reference, lower-cased and with kind and namespace."""
-    lowered = name.lower()
-    if ":" in lowered:
-        kind, _, lowered = lowered.partition(":")
-    return f"{kind}:{lowered}" if "/" in lowered else f"{kind}:default/{lowered}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,10 @@ class Subject:
     terms: Container[str] = frozenset()
     exists: bool = True
     url: str = ""  # its page, where it has one
+
+
+class NoSubject(ValueError):
+    """A document that describes nothing; the message says what is missing."""
 
 
 _resolvers: list[Callable[[str], Subject | None]] = []
@@ -32,3 +37,18 @@ def resolve(ref: str) -> Subject:
         if subject := resolver(ref):
             return subject
     return Subject(ref=ref, title=ref, exists=False)
+
+
+_describers: list[Callable[[Mapping[str, Any]], Subject]] = []
+
+
+def register_describer(describer: Callable[[Mapping[str, Any]], Subject]) -> None:
+    if describer not in _describers:
+        _describers.append(describer)
+
+
+def described(document: Mapping[str, Any]) -> Subject:
+    """The subject that an entity's document would be, with nothing stored or read. Raises `NoSubject`."""
+    for describer in _describers:
+        return describer(document)
+    raise NoSubject("No part of this portal knows entities. Name the entity by its reference.")
