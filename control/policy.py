@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -25,23 +26,49 @@ from control.policy_fields import Problem
 from control.policy_schema import read_set, unknown_capabilities
 from control.policy_yaml import Document, UnreadableYamlError, read_documents
 
+if TYPE_CHECKING:
+    from control.rule_tests import Case
+
 DEFAULT_PATH = Path(__file__).parent / "default_policy"  # everybody may run templates, nothing else
 SUFFIXES = {".yaml", ".yml"}
 _PUBLISH_LOCK = 7_340_003  # any number, the same in every process
 
 
 def load(paths: Sequence[Path]) -> PolicySet:
-    """Read and check files and folders as one set, writing nothing. Raises `PolicyInvalid`."""
-    documents, problems = _read(paths)
-    found, meaning_problems = read_set(documents)
-    problems += meaning_problems + unknown_capabilities(found, registry.names())
-    if not documents and not problems:
-        problems.append(
-            (", ".join(map(str, paths)), 1, "there is no rule document here. Name files or folders.")
-        )
-    if problems:
+    """Read and check files and folders as one set, writing nothing. Raises `PolicyInvalid`.
+
+    Tests that lie with the rules must pass.
+    """
+    from control.rule_test_run import problems_of  # it decides, and deciding asks this module
+
+    found, cases = read(paths)
+    if not found.documents:
+        raise PolicyInvalid([(_named(paths), 1, "there is no rule document here. Name files or folders.")])
+    if problems := problems_of(cases, found):
         raise PolicyInvalid(problems)
     return found
+
+
+def read(paths: Sequence[Path]) -> tuple[PolicySet, list[Case]]:
+    """The rules in files and folders, and the cases of their tests, which are not run. Raises `PolicyInvalid`.
+
+    Without rules the set is empty.
+    """
+    from control.rule_tests import is_test, read_tests
+
+    documents, problems = _read(paths)
+    found, meaning_problems = read_set([document for document in documents if not is_test(document)])
+    cases, test_problems = read_tests([document for document in documents if is_test(document)])
+    problems += meaning_problems + unknown_capabilities(found, registry.names()) + test_problems
+    if not documents and not problems:
+        problems.append((_named(paths), 1, "there is no rule document here. Name files or folders."))
+    if problems:
+        raise PolicyInvalid(problems)
+    return found, cases
+
+
+def _named(paths: Iterable[Path]) -> str:
+    return ", ".join(map(str, paths))
 
 
 def publish(paths: Sequence[Path], *, by: User | None) -> PolicyRevision:

@@ -1,19 +1,21 @@
-"""`manage.py rules check PATHS…` says whether a rule set would be taken; `rules load [PATHS…]` puts it in force."""
+"""`manage.py rules`: check a rule set, run its tests, put it in force."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from control import policy
+from control import junit, policy
 from control.errors import PolicyInvalid
 from control.policy_documents import PolicySet
+from control.rule_test_run import Result, run, untested
 
 
 class Command(BaseCommand):
-    help = "Check rule files, or put them in force as one set. A set with any problem changes nothing."
+    help = "Check rule files, run their tests, or put them in force as one set. A set with any problem changes nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -26,11 +28,22 @@ class Command(BaseCommand):
             type=Path,
             help="default: PORTICO_POLICY_PATHS, else the rules that Portico ships",
         )
+        test = actions.add_parser("test", help="run RuleTests, change nothing")
+        test.add_argument(
+            "paths",
+            nargs="*",
+            type=Path,
+            help="rules with their tests, or tests alone, against the rules in force; default: PORTICO_POLICY_PATHS",
+        )
+        test.add_argument("--junit", type=Path, metavar="FILE", help="write the results as JUnit XML too")
+        test.add_argument("--quiet", action="store_true", help="name failures and the total only")
 
     def handle(self, *args: Any, action: str, paths: list[Path], **options: Any) -> None:
         try:
             if action == "check":
                 self.stdout.write(f"This set can be put in force: {_counted(policy.load(paths))}.")
+            elif action == "test":
+                self._test(paths or settings.PORTICO_POLICY_PATHS, options["junit"], quiet=options["quiet"])
             else:
                 self._load(paths)
         except PolicyInvalid as refusal:
@@ -48,6 +61,55 @@ class Command(BaseCommand):
             )
         else:
             self.stdout.write(f"Rules {revision.short} are in force: {_counted(policy.parsed(revision))}.")
+
+    def _test(self, paths: list[Path], report: Path | None, *, quiet: bool) -> None:
+        if not paths:
+            raise CommandError("Name files or folders with rule tests, or set PORTICO_POLICY_PATHS.")
+        found, cases = policy.read(paths)
+        if not cases:
+            raise CommandError("There is no RuleTest in these files. docs/access.md shows how one looks.")
+        if not found.documents:
+            found = self._in_force()
+        results = run(cases, found)
+        self._tell(results, quiet=quiet)
+        if report:
+            report.write_bytes(junit.report(results))
+        failed = sum(not result.passed for result in results)
+        if failed:
+            raise CommandError(f"{failed} of {_cases(len(results))} failed.")
+        self.stdout.write(f"{_cases(len(results))} passed.")
+        if missing := untested(results, found):
+            self.stdout.write(f"No test comes out by {', '.join(missing)}.")
+
+    def _in_force(self) -> PolicySet:
+        revision = policy.in_force()
+        if revision is None:
+            raise CommandError(
+                "No rules are in force to test against. Name the rules along with their tests."
+            )
+        self.stdout.write(f"Against the rules in force, {revision.short}.")
+        return policy.parsed(revision)
+
+    def _tell(self, results: list[Result], *, quiet: bool) -> None:
+        path = ""
+        for result in results:
+            if quiet and result.passed:
+                continue
+            if result.case.path != path:
+                path = result.case.path
+                self.stdout.write(path)
+            mark = self.style.SUCCESS("ok  ") if result.passed else self.style.ERROR("FAIL")
+            self.stdout.write(f"  {mark} {result.case.title}")
+            for failure in result.failures:
+                self.stdout.write(f"       {path}, line {failure.line}: {failure.words}")
+            if result.failures and result.verdict:
+                for check in result.verdict.checks:
+                    met = {True: "met", False: "not met", None: "not looked at"}[check.ok]
+                    self.stdout.write(f"       {met}: {check.others}")
+
+
+def _cases(number: int) -> str:
+    return f"{number} rule test{'' if number == 1 else 's'}"
 
 
 def _counted(found: PolicySet) -> str:
