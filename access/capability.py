@@ -31,6 +31,7 @@ LONGEST_REASON = 2_000
 class AccessGrant:
     name = NAME
     noun = "access"
+    holds_when_approved = True
 
     def validate(self, draft: Draft) -> Mapping[str, Any]:
         """Parameters are role, entity, environment and duration; entity and environment repeat the draft's own."""

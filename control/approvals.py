@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from control import audit, clock, people
+from control import audit, clock, people, request_notices
 from control.capability import registry
 from control.decide import Verdict
 from control.errors import (
@@ -65,6 +65,7 @@ def reject(intent_id: UUID, *, by: User, digest: str, comment: str) -> Intent:
     approval = _write(intent, by, Approval.Answer.REJECTED, digest, comment, {})
     intent.move(State.REJECTED, decided_at=approval.decided_at, finished_at=approval.decided_at)
     registry.get(intent.capability).on_answer(intent, approval)
+    request_notices.rejected(intent, approval)
     return intent
 
 
@@ -179,4 +180,5 @@ def _expire(intent_id: UUID) -> bool:
         return False
     intent.move(State.EXPIRED, finished_at=clock.now())
     audit.record("intent.expired", actor=None, intent=intent, summary="Expired: nobody decided in time")
+    request_notices.expired(intent)
     return True

@@ -63,6 +63,7 @@ class Plan:
 class Capability(Protocol):
     name: str  # "access.grant"
     noun: str  # "access", used in sentences and lists
+    holds_when_approved: bool  # the approval gives what was asked for, and work outside only follows it
 
     def validate(self, draft: Draft) -> Mapping[str, Any]:
         """The cleaned parameters. Raises `control.errors.InvalidParameters` with a message per field."""

@@ -1,4 +1,4 @@
-"""The number beside Inbox, on every page."""
+"""The numbers beside Inbox and the bell, on every page."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from control.models import Intent, User
+from control.notice_list import unread_count
 
 COUNT_LIMIT = 100  # nobody reads a larger number, and counting must stay cheap
 
@@ -19,6 +20,14 @@ def inbox_count(request: HttpRequest) -> dict[str, Any]:
     if not isinstance(user, User) or not user.is_authenticated:
         return {"inbox_count": 0}
     return {"inbox_count": SimpleLazyObject(partial(count_for, user))}
+
+
+def bell_count(request: HttpRequest) -> dict[str, Any]:
+    """`bell_count`: unread notifications, at most 100; counted only if the page shows the bell."""
+    user = getattr(request, "user", None)
+    if not isinstance(user, User) or not user.is_authenticated:
+        return {"bell_count": 0}
+    return {"bell_count": SimpleLazyObject(partial(unread_count, user))}
 
 
 def count_for(user: User) -> int:

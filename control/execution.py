@@ -20,7 +20,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from control import audit, clock
+from control import audit, clock, request_notices
 from control.capability import registry
 from control.errors import Cancelled, ExecutionFailed, LeaseLost
 from control.intents import ring_on_commit
@@ -175,6 +175,7 @@ def _finish(
             lease_expires_at=None,
         )
         audit.record(f"intent.{to.value}", actor=None, intent=intent, summary=to.label, detail=error)
+        request_notices.finished(intent)
 
 
 def ring_owed() -> int:

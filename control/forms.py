@@ -1,4 +1,4 @@
-"""What people fill in here: the answer to a request, as the inbox posts it, and a new API token."""
+"""What people fill in here: answers to requests, what they have read, how they want to be told, and a new API token."""
 
 from __future__ import annotations
 
@@ -41,6 +41,10 @@ class AnswerForm(forms.Form):
             return {}
         name, _, value = self.cleaned_data["narrow"].partition("=")
         return {name: value}
+
+
+class NoticesReadForm(forms.Form):
+    through = forms.IntegerField(min_value=0, max_value=2**63 - 1)
 
 
 class TokenForm(forms.Form):

@@ -19,7 +19,7 @@ from django.contrib.auth.models import Group
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 
-from control import audit, clock, people, subjects
+from control import audit, clock, people, request_notices, subjects
 from control.capability import Draft, Plan, registry
 from control.decide import Verdict, decide
 from control.errors import NotWaiting, Refused, TooLate
@@ -187,12 +187,14 @@ def _follow(intent: Intent, verdict: Verdict, now: datetime) -> None:
         audit.record(
             "intent.denied", actor=None, intent=intent, summary="Refused by the rules", detail=detail
         )
+        request_notices.denied(intent, verdict.message)
     elif verdict.verdict == Decision.Verdict.NEEDS_APPROVAL:
         _ask(intent, verdict)
         intent.move(State.AWAITING_APPROVAL)
         audit.record(
             "intent.approval_needed", actor=None, intent=intent, summary="Approval needed", detail=detail
         )
+        request_notices.waits(intent)
     else:
         approved(intent, now)
         audit.record(
@@ -213,6 +215,7 @@ def approved(intent: Intent, now: datetime) -> None:
     """The one way to `approved`: what must hold at once holds in this transaction, the worker is rung after it."""
     intent.move(State.APPROVED, decided_at=now, rung_at=now)
     registry.get(intent.capability).on_approved(intent)
+    request_notices.approved(intent)
     ring_on_commit(intent.pk)
 
 
@@ -267,6 +270,7 @@ def withdraw(intent_id: UUID, *, by: User) -> Intent:
         raise NotWaiting(f"This request is already {intent.get_state_display().lower()}.")
     intent.move(State.WITHDRAWN, finished_at=clock.now())
     audit.record("intent.withdrawn", actor=by, intent=intent, summary=f"Withdrawn by {by.label}")
+    request_notices.withdrawn(intent, by)
     return intent
 
 

@@ -378,3 +378,9 @@ class AuditSeal(models.Model):
     previous = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64)
     sealed_at = models.DateTimeField(db_default=Now())
+
+
+# Django looks for models here; those of notices have a file of their own.
+from control.notice_models import Happening, Notice  # noqa: E402  they refer to the account above
+
+__all__ = ["Happening", "Notice"]

@@ -1,10 +1,10 @@
-"""Paths of the inbox, the rules and the own profile."""
+"""Paths of the inbox, notifications, the rules and the own profile."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from control import profile_views, views
+from control import notice_views, profile_views, views
 
 app_name = "control"
 urlpatterns = [
@@ -12,6 +12,10 @@ urlpatterns = [
     path("inbox/<uuid:intent_id>/", views.inbox_item, name="inbox_item"),
     path("inbox/<uuid:intent_id>/approve/", views.approve, name="approve"),
     path("inbox/<uuid:intent_id>/reject/", views.reject, name="reject"),
+    path("notifications/", notice_views.notices, name="notices"),
+    path("notifications/bell/", notice_views.bell, name="bell"),
+    path("notifications/read/", notice_views.read_all, name="notices_read"),
+    path("notifications/<int:notice_id>/read/", notice_views.read, name="notice_read"),
     path("rules/", views.rules, name="rules"),
     path("profile/", profile_views.profile, name="profile"),
     path("profile/tokens/<int:token_id>/revoke/", profile_views.revoke_token, name="token_revoke"),

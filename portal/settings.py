@@ -92,6 +92,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "control.context.inbox_count",
+                "control.context.bell_count",
                 "portal.context.shell",
             ],
         },

@@ -21,6 +21,7 @@ from scaffolder.templating import TemplatingError
 class ScaffolderRun:
     name = runs.CAPABILITY
     noun = "template run"
+    holds_when_approved = False
 
     @patience()
     def validate(self, draft: Draft) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ class Counting:
 
     name: str = "test.counting"
     noun: str = "test"
+    holds_when_approved: bool = False
     effects: list[UUID] = field(default_factory=list)
     approved: list[UUID] = field(default_factory=list)
     hook: Any = None
