@@ -6,12 +6,15 @@ class AccessConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
-        from access import entity_pages
+        from access import entity_pages, grant_notices
         from access.capability import AccessGrant
         from catalog.extensions import Tab, register_action, register_panel, register_tab
         from control.capability import register
+        from control.notice_topics import register_topic
 
         register(AccessGrant())
+        register_topic(grant_notices.ENDING)
+        register_topic(grant_notices.ACCESS)
         register_tab(
             Tab(
                 "access",

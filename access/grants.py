@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from access import grant_notices
 from access.errors import AlreadyEnded, NotYours
 from access.models import Grant, Need, OutsideRight
 from control import audit, clock, people, subjects
@@ -83,6 +84,7 @@ def revoke(grant_id: UUID, *, by: User, reason: str = "") -> Grant:
         before={"expires_at": grant.expires_at.isoformat()},
         after={"revoked_at": now.isoformat()},
     )
+    grant_notices.ended_early(grant, by)
     for right_id in grant.outside_rights.values_list("pk", flat=True):
         ring_on_commit(right_id)
     return grant

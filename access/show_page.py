@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
-from django.urls import reverse
-
+from access.again import again_url
 from access.capability import NAME
 from access.grants import is_owner, may_end
 from access.habits import usual_minutes
@@ -96,10 +94,10 @@ def context(intent: Intent, user: User) -> dict[str, Any]:
         "may_withdraw": intent.state == State.AWAITING_APPROVAL and (is_mine or user.is_staff),
         "may_retry": intent.state == State.FAILED and live and (is_mine or user.is_staff),
         "may_sign_in": bool(live and grant and grant.user_id == user.pk and _in_place(needs)),
-        "again_url": _again_url(intent)
+        "again_url": again_url(intent)
         if is_mine and not live and intent.state != State.AWAITING_APPROVAL
         else "",
-        "more_url": _again_url(intent) if is_mine and live else "",
+        "more_url": again_url(intent) if is_mine and live else "",
     }
 
 
@@ -206,14 +204,3 @@ def _others(grant: Grant) -> list[Grant]:
         .select_related("user", "user__acts_for")
         .order_by("expires_at")[:OTHERS_SHOWN]
     )
-
-
-def _again_url(intent: Intent) -> str:
-    role, length = intent.parameters.get("role", ""), intent.parameters.get("duration", "")
-    wish = {
-        "entity": intent.subject_ref,
-        "role": role,
-        "environment": intent.environment,
-        "duration": length,
-    }
-    return f"{reverse('access:request')}?{urlencode(wish, safe=':/')}"

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 
+from access import grant_notices
 from access.errors import AlreadyEnded, NotYours
 from access.grants import revoke
 from access.models import Grant, Need, OutsideRight
@@ -38,6 +39,7 @@ def sweep() -> None:
         if is_mine:
             end_cancelled()
             record_ends()
+            grant_notices.tell_ending()
             reconcile_owed()
 
 
@@ -109,7 +111,7 @@ def record_ends() -> int:
 def _record_end(grant_id: UUID) -> bool:
     grant = (
         Grant.objects.select_for_update(of=("self",), skip_locked=True)
-        .select_related("intent")
+        .select_related("intent", "user")
         .filter(pk=grant_id, ended_recorded_at=None)
         .first()
     )
@@ -126,4 +128,5 @@ def _record_end(grant_id: UUID) -> bool:
         detail="The window was over; from that second every check says no.",
         after={"expires_at": grant.expires_at.isoformat()},
     )
+    grant_notices.ended(grant)
     return True

@@ -7,13 +7,15 @@ class CatalogConfig(AppConfig):
     verbose_name = "Catalogue"
 
     def ready(self) -> None:
-        from catalog import custom_kinds, subjects
+        from catalog import custom_kinds, location_notices, subjects
         from catalog.hosts.integrations import IntegrationInvalid, integrations
+        from control.notice_topics import register_topic
         from control.subjects import register_describer, register_resolver
         from control.templatetags.portico import register_kind_icons
 
         register_resolver(subjects.resolve)
         register_describer(subjects.described)
+        register_topic(location_notices.CATALOGUE)
         register_kind_icons(custom_kinds.icon_of_kind)
         try:
             integrations()

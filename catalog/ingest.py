@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from catalog import custom_kinds, discovery, org, problem_store, store
+from catalog import custom_kinds, discovery, location_notices, org, problem_store, store
 from catalog.errors import Postponed, Unreadable
 from catalog.ingest_record import record_failure, record_ingestion
 from catalog.models import Entity, Location, SourceFile
@@ -228,6 +228,8 @@ def _remember_files(
 
 
 def _succeeded(location: Location, revision: str, started: datetime) -> None:
+    if location.failing_since:
+        location_notices.readable(location)
     asked_meanwhile = location.refresh_asked_at is not None and location.refresh_asked_at > started
     Location.objects.filter(pk=location.pk).update(
         read_at=started,
@@ -265,6 +267,7 @@ def _failed(location: Location, message: str, started: datetime) -> Outcome:
     if row.failing_since is None:
         record_failure(row, message)
     asked_meanwhile = row.refresh_asked_at is not None and row.refresh_asked_at > started
+    location_notices.failing(row, message, at=started)
     row.failing_since = row.failing_since or started
     row.failure = message
     row.refresh_asked_at = row.refresh_asked_at if asked_meanwhile else None

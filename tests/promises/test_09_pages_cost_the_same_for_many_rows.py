@@ -23,7 +23,18 @@ from django.utils import timezone
 from access.models import Grant
 from catalog.models import CatalogRevision, Entity, Location, Problem, Relation
 from catalog.relations import INVERSE
-from control.models import Approval, Approver, AuditEvent, Decision, Intent, PolicyRevision, State, User
+from control.models import (
+    Approval,
+    Approver,
+    AuditEvent,
+    Decision,
+    Happening,
+    Intent,
+    Notice,
+    PolicyRevision,
+    State,
+    User,
+)
 from scaffolder.models import Run, RunLog, RunStep
 from tests import factories
 from tests.access import room
@@ -68,6 +79,7 @@ PAGES = {
     "inbox, mine": "/inbox/?tab=mine",
     "inbox, decided": "/inbox/?tab=decided",
     "inbox, one": f"/inbox/{WAITING}/",
+    "notifications": "/notifications/",
     "rules": "/rules/",
     "my access": "/access/",
     "choose for access": "/access/request/",
@@ -215,6 +227,7 @@ def fill(people: list[User], start: int, stop: int) -> None:
     fill_people(numbers)
     fill_requests(people, numbers)
     fill_runs(people, numbers)
+    fill_notices(people[0], numbers)
     AuditEvent.objects.bulk_create(
         AuditEvent(action="test.happened", actor_name="Portico", subject_ref=ref, summary=f"Number {n}")
         for n in numbers
@@ -342,6 +355,16 @@ def fill_requests(people: list[User], numbers: range) -> None:
         + [Grant(**grant_row(reader, row)) for row in held]
         + [Grant(**grant_row(reader, row, ended=True)) for row in over]
     )
+
+
+def fill_notices(reader: User, numbers: range) -> None:
+    told = Happening.objects.bulk_create(
+        Happening(
+            event="test.said", topic="decided", key=f"said-{n}", sign="ok", title=f"Number {n}", url="/"
+        )
+        for n in numbers
+    )
+    Notice.objects.bulk_create(Notice(user=reader, happening=one) for one in told)
 
 
 def grant_row(user: User, intent: Intent, *, ended: bool = False) -> dict[str, Any]:

@@ -1,0 +1,19 @@
+"""The address of the form that asks for the same access once more."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from control.models import Intent
+
+
+def again_url(intent: Intent) -> str:
+    wish = {
+        "entity": intent.subject_ref,
+        "role": intent.parameters.get("role", ""),
+        "environment": intent.environment,
+        "duration": intent.parameters.get("duration", ""),
+    }
+    return f"{reverse('access:request')}?{urlencode(wish, safe=':/')}"
