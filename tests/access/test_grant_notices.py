@@ -77,16 +77,9 @@ def test_a_revoked_window_is_not_announced(maya: User, service: object, rules: o
 
 
 def test_an_end_is_told_with_the_way_to_ask_again_and_settles_what_was_announced(maya: User) -> None:
-    grant = held(maya, ends_in=0.01)
-    Happening.objects.create(
-        event="access.ending",
-        key="k",
-        thread=f"intent:{grant.intent_id}",
-        topic="ending",
-        sign="warn",
-        title="t",
-        url="/",
-    ).notices.create(user=maya)
+    grant = held(maya, ends_in=-1)
+    said = {"event": "access.ending", "topic": "ending", "thread": f"intent:{grant.intent_id}"}
+    Happening.objects.create(key="k", sign="warn", title="t", url="/", **said).notices.create(user=maya)
     assert record_ends() == 1
     ended = Happening.objects.get(event="access.ended")
     assert (ended.title, ended.action) == ("Ended: Production logs of payments", "Ask again")
