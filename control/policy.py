@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -115,10 +115,19 @@ def parsed(revision: PolicyRevision) -> PolicySet:
 def parsed_by_key(pk: int, digest: str) -> PolicySet:
     """As `parsed`, for callers that have read no more than these two columns."""
     kept = PolicyRevision.objects.values_list("documents", flat=True).get(pk=pk, digest=digest)
-    found, problems = read_set([Document(item["path"], item["line"], item["document"]) for item in kept])
+    found, problems = read_set(_documents(kept))
     if problems:
         raise PolicyInvalid(problems)
     return found
+
+
+def documents_of(revision: PolicyRevision) -> list[Document]:
+    """As they were published, also if today's Portico would not take them any more."""
+    return _documents(revision.documents)
+
+
+def _documents(kept: Iterable[dict[str, Any]]) -> list[Document]:
+    return [Document(item["path"], item["line"], item["document"]) for item in kept]
 
 
 def digest_of(found: PolicySet) -> str:

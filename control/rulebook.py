@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from collections.abc import Iterable
 from typing import Any
-
-import yaml
 
 from control import policy
 from control.models import User
+from control.policy_text import text_of
+from control.policy_yaml import Document
+from control.rule_changes import place_of
 
 # in the order in which a reader needs them: what there is, who may ask, who has it anyway, who never
 KINDS = (
@@ -25,9 +26,7 @@ _FOR_ADMINISTRATORS = frozenset({"VisibilityRule"})
 def context(user: User) -> dict[str, Any]:
     """The newest revision and its documents as `user` may read them; empty lists when no rules were ever loaded."""
     revision = policy.in_force()
-    documents = policy.parsed(revision).documents if revision else []
-    if not user.is_staff:
-        documents = [doc for doc in documents if doc.data.get("kind") not in _FOR_ADMINISTRATORS]
+    documents = readable(policy.parsed(revision).documents, user) if revision else []
     entries: dict[str, list[dict[str, Any]]] = {}
     for document in documents:
         data = document.data
@@ -38,12 +37,17 @@ def context(user: User) -> dict[str, Any]:
                 "anchor": _anchor(str(data.get("kind")), str(metadata.get("name", ""))),
                 "title": metadata.get("title", ""),
                 "description": metadata.get("description", ""),
-                "place": f"{PurePath(document.path).name}, line {document.line}",
-                "text": yaml.safe_dump(data, sort_keys=False, allow_unicode=True),
+                "place": place_of(document),
+                "text": text_of(data),
             }
         )
     groups = [(title, words, entries[kind]) for kind, title, words in KINDS if kind in entries]
     return {"revision": revision, "groups": groups, "total": len(documents)}
+
+
+def readable(documents: Iterable[Document], user: User) -> list[Document]:
+    """Those that `user` may read."""
+    return [doc for doc in documents if user.is_staff or doc.data.get("kind") not in _FOR_ADMINISTRATORS]
 
 
 def _anchor(kind: str, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from control import notice_views, profile_views, views
+from control import notice_views, profile_views, rule_views, views
 
 app_name = "control"
 urlpatterns = [
@@ -16,7 +16,10 @@ urlpatterns = [
     path("notifications/bell/", notice_views.bell, name="bell"),
     path("notifications/read/", notice_views.read_all, name="notices_read"),
     path("notifications/<int:notice_id>/read/", notice_views.read, name="notice_read"),
-    path("rules/", views.rules, name="rules"),
+    path("rules/", rule_views.rules, name="rules"),
+    path("rules/revisions/", rule_views.revisions_list, name="revisions"),
+    path("rules/revisions/<int:revision_id>/", rule_views.revision, name="revision"),
+    path("rules/compare/", rule_views.compare, name="compare"),
     path("profile/", profile_views.profile, name="profile"),
     path("profile/tokens/<int:token_id>/revoke/", profile_views.revoke_token, name="token_revoke"),
 ]

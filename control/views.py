@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from control import approvals, inbox, rulebook
+from control import approvals, inbox
 from control.context import count_for
 from control.errors import ControlError
 from control.forms import AnswerForm
@@ -67,13 +67,6 @@ def reject(request: HttpRequest, intent_id: UUID) -> HttpResponse:
     except ControlError as refusal:
         return _refused(request, user, intent_id, refusal)
     return _answered(request, user, intent, "Rejected")
-
-
-@require_safe
-@login_required
-def rules(request: HttpRequest) -> HttpResponse:
-    """The rules in force, in words; read-only."""
-    return render(request, "control/rules.html", rulebook.context(person(request)))
 
 
 def _visible(user: User, intent_id: UUID) -> Intent:
