@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -128,8 +128,8 @@ def first_open_to_requests(entities: Sequence[Entity]) -> Entity | None:
     return next((entity for entity in entities if entity.pk in able), None)
 
 
-def choices(user: User, text: str) -> dict[str, Any]:
-    """Entities on which something is offered, by name; for somebody who comes without one."""
+def choices(user: User, text: str, url_of: Callable[[str], str] = request_url) -> dict[str, Any]:
+    """Entities on which something is offered, by name, for somebody who comes without one; `url_of` leads on."""
     found = _rules()
     entities = Entity.objects.visible_to(user).filter(kind__in=["component", "resource", "api", "system"])
     if text.strip():
@@ -140,7 +140,7 @@ def choices(user: User, text: str) -> dict[str, Any]:
             shown.append(entity)
         if len(shown) == FOUND_SHOWN:
             break
-    return {"text": text, "rows": [(entity, request_url(entity.ref)) for entity in shown]}
+    return {"text": text, "rows": [(entity, url_of(entity.ref)) for entity in shown]}
 
 
 _SHOWN_COLUMNS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from access import views
+from access import explain_views, views
 
 app_name = "access"
 urlpatterns = [
@@ -17,5 +17,6 @@ urlpatterns = [
     path("access/requests/<uuid:intent_id>/end/", views.end, name="end"),
     path("access/requests/<uuid:intent_id>/retry/", views.retry, name="retry"),
     path("access/requests/<uuid:intent_id>/sign-in/", views.show_sign_in, name="sign_in"),
+    path("rules/explain/", explain_views.explain, name="explain"),
     path("catalog/<str:kind>/<str:namespace>/<str:name>/access/", views.entity, name="entity"),
 ]

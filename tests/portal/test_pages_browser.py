@@ -51,7 +51,18 @@ SEEN_BY = {
         "/runs/",
     ],
     "tomas.lind": ["/inbox/", "/inbox/?tab=decided", REQUEST],
-    "noor.haddad": ["/inbox/", "/rules/", "/runs/?of=all", "/locations/", "/locations/register/"],
+    "noor.haddad": [
+        "/inbox/",
+        "/rules/",
+        "/rules/revisions/",
+        "/rules/revisions/2/",
+        "/rules/compare/?from=1&to=2",
+        "/rules/explain/",
+        "/rules/explain/?entity=component:default/payments&person=maya.okafor&role=production-logs&environment=production&duration=2h",
+        "/runs/?of=all",
+        "/locations/",
+        "/locations/register/",
+    ],
 }
 # Pages whose address a page of the demo knows: who looks, where, and the link.
 FOUND_BY = [
