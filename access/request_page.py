@@ -147,10 +147,17 @@ def decision(user: User, subject: Subject, chosen: Choice, offer: Offer) -> Deci
     if length is None:
         words = f"“{chosen.duration}” is not a length of time. Type it like 30m, 4h or 1d."
         return _panel(replace(offer.verdict, verdict="deny", message=words, checks=()), offer, None, user)
-    ask = Ask(NAME, offer.role.name, length)
-    return _panel(
-        decide(actor=user, subject=subject, ask=ask, environment=offer.environment), offer, length, user
-    )
+    verdict = _verdict(user, subject, offer, length, chosen.reason.strip() or None)
+    if (
+        verdict.is_refused and verdict.failed_about == "reason"
+    ):  # still being written: the field says what it lacks
+        verdict = _verdict(user, subject, offer, length, None)
+    return _panel(verdict, offer, length, user)
+
+
+def _verdict(user: User, subject: Subject, offer: Offer, length: timedelta, reason: str | None) -> Verdict:
+    ask = Ask(NAME, offer.role.name, length, reason)
+    return decide(actor=user, subject=subject, ask=ask, environment=offer.environment)
 
 
 def _panel(verdict: Verdict, offer: Offer, length: timedelta | None, user: User) -> Decision:

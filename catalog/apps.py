@@ -10,11 +10,12 @@ class CatalogConfig(AppConfig):
         from catalog import custom_kinds, location_notices, subjects
         from catalog.hosts.integrations import IntegrationInvalid, integrations
         from control.notice_topics import register_topic
-        from control.subjects import register_describer, register_resolver
+        from control.subjects import register_describer, register_person_reader, register_resolver
         from control.templatetags.portico import register_kind_icons
 
         register_resolver(subjects.resolve)
         register_describer(subjects.described)
+        register_person_reader(subjects.attributes_of)
         register_topic(location_notices.CATALOGUE)
         register_kind_icons(custom_kinds.icon_of_kind)
         try:

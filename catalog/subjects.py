@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Any, cast
+from uuid import UUID
 
 from catalog.models import Entity, Relation
 from catalog.refs import DEFAULT_NAMESPACE, RefInvalid, canonical, ref_of
@@ -31,7 +33,19 @@ def resolve(ref: str) -> Subject | None:
         owner_refs=(owner,) if owner else (),
         terms=entity.terms | _relation_terms(relations),
         url=entity.get_absolute_url(),
+        document=partial(_document, entity.pk),
     )
+
+
+def attributes_of(ref: str) -> Mapping[str, Any] | None:
+    """The document of a person, if an organisation source has it: others may write what they like of anybody."""
+    people = Entity.objects.filter(ref=ref.lower(), kind="user", location__is_org_source=True)
+    return people.values_list("document", flat=True).first()
+
+
+def _document(entity_id: UUID) -> Mapping[str, Any]:
+    found = Entity.objects.filter(pk=entity_id).values_list("document", flat=True).first()
+    return cast(Mapping[str, Any], found or {})
 
 
 def effective_owner(entity: Entity, relations: list[tuple[str, str]]) -> str:
@@ -83,6 +97,7 @@ def described(document: Mapping[str, Any]) -> Subject:
         title=title if isinstance(title, str) and title else name,
         owner_refs=(owner,) if owner else (),
         terms=frozenset(terms_of(own)) | _relation_terms(relations),
+        document=lambda: own,
     )
 
 

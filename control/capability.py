@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from control.subjects import Subject
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from control.execution import Execution
     from control.models import Approval, Intent, User
@@ -33,11 +33,16 @@ class Draft:
 
 @dataclass(frozen=True)
 class Ask:
-    """What the rules are asked: a role for a time (access), or the capability itself (everything else)."""
+    """What the rules are asked: a role for a time (access), or the capability itself (everything else).
+
+    `reason` None is not known yet, as in a list of what could be asked for; the spine puts in what is submitted.
+    """
 
     capability: str
     role: str = ""
     duration: timedelta | None = None
+    reason: str | None = None
+    starts_at: datetime | None = None  # aware; None is at once
 
 
 @dataclass(frozen=True)

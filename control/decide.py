@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from functools import partial
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property, partial
 from typing import Any
 
+from control import clock, subjects
 from control import policy as policies
 from control.capability import Ask
 from control.deciders import Named, People, named_by, read_people
 from control.durations import compact_duration
-from control.matching import Check, Match, Question, Requester, bindings_of, denial_of, matches_of
+from control.matching import Check, Match, Moment, Question, Requester, bindings_of, denial_of, matches_of
 from control.models import Decision, PolicyRevision, User
-from control.policy_documents import PolicySet, Role
+from control.oncall import on_call_now
+from control.policy_documents import PolicySet, ReasonRule, Role
 from control.subjects import Subject
 from control.verdict_words import allowed_words, needs_words, nobody_words, refusal_words
 
@@ -48,6 +50,8 @@ class Verdict:
     max_duration: timedelta | None = None
     default_duration: timedelta | None = None
     standing: bool = False  # refused because it is held already
+    reason: ReasonRule = field(default_factory=ReasonRule)
+    decide_within: timedelta | None = None  # None: as long as requests usually wait
 
     @property
     def is_allowed(self) -> bool:
@@ -79,6 +83,7 @@ class Verdict:
             ],
             "max_duration": compact_duration(self.max_duration) if self.max_duration else "",
             "default_duration": compact_duration(self.default_duration) if self.default_duration else "",
+            "ticket": {"pattern": self.reason.ticket, "url": self.reason.url},
         }
 
 
@@ -123,15 +128,17 @@ def judge(
     *,
     read: ReadPeople,
     policy: PolicyRevision | None = None,
+    now: Callable[[], datetime] = clock.now,
 ) -> list[Verdict]:
     """The pure part of `decide_all`, under any set: `read` finds whom its rules name. `policy` is only passed on."""
-    return _Court(found, requester, subject, read, policy).judge(asked)
+    return _Court(found, requester, subject, read, policy, now).judge(asked)
 
 
 def requester_of(user: User) -> Requester:
     """One query."""
     groups = frozenset(user.groups.values_list("name", flat=True))
-    return Requester(user.label, user.entity_ref or "", groups)
+    ref = user.entity_ref or ""
+    return Requester(user.label, ref, groups, partial(subjects.attributes_of, ref) if ref else dict)
 
 
 def standing(
@@ -173,12 +180,24 @@ class _Court:
     subject: Subject
     read: ReadPeople
     revision: PolicyRevision | None
+    now: Callable[[], datetime]
 
     def judge(self, asked: Sequence[Asked]) -> list[Verdict]:
-        questions = [Question(self.requester, self.subject, one.ask, one.environment) for one in asked]
+        questions = [
+            Question(self.requester, self.subject, one.ask, one.environment, self._moment) for one in asked
+        ]
         matches = [matches_of(self.found, question) for question in questions]
-        people = self.read([self._named(match) for many in matches for match in many])
+        people = self.read([self._named(match) for many in matches for match in many if match.holds])
         return [self._one(question, many, people) for question, many in zip(questions, matches, strict=True)]
+
+    def _moment(self) -> Moment:
+        return self._this_moment
+
+    @cached_property
+    def _this_moment(self) -> Moment:
+        """One for all that is asked at once; read only if some rule has conditions."""
+        now = self.now()
+        return Moment(now, on_call_now(self.found.rotas.values(), now))
 
     def _named(self, match: Match) -> Named:
         return named_by(match.rule, self.subject)
@@ -234,6 +253,8 @@ class _Court:
             checks=match.checks,
             max_duration=match.rule.max_duration,
             default_duration=match.rule.default_duration,
+            reason=match.rule.reason,
+            decide_within=match.rule.decide_within,
         )
 
 

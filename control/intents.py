@@ -22,10 +22,10 @@ from django.db import IntegrityError, transaction
 from control import audit, clock, people, request_notices, subjects
 from control.capability import Draft, Plan, registry
 from control.decide import Verdict, decide
-from control.errors import NotWaiting, Refused, TooLate
+from control.errors import InvalidParameters, NotWaiting, Refused, TooLate
 from control.models import Approver, Decision, Intent, State, User
 
-DECIDE_WITHIN = timedelta(days=7)
+DECIDE_WITHIN = timedelta(days=7)  # unless the rule says how long
 log = logging.getLogger(__name__)
 
 
@@ -40,16 +40,15 @@ class Preview:
 
 
 def preview(draft: Draft) -> Preview:
-    """Validate, plan and decide. Raises `InvalidParameters`."""
+    """Validate, plan and decide, as if a reason that is missing were still to come. Raises `InvalidParameters`."""
+    return _previewed(draft, draft.reason or None)
+
+
+def _previewed(draft: Draft, reason: str | None) -> Preview:
     capability = registry.get(draft.capability)
     cleaned = replace(draft, parameters=capability.validate(draft))
     plan = capability.plan(cleaned)
-    verdict = decide(
-        actor=cleaned.actor,
-        subject=cleaned.subject,
-        ask=capability.ask(cleaned),
-        environment=cleaned.environment,
-    )
+    verdict = _verdict_on(cleaned, reason)
     return Preview(cleaned, plan, digest_of(cleaned, plan), verdict)
 
 
@@ -95,7 +94,7 @@ def _as_stored(number: str) -> float:
     return int(value) if value.is_integer() else value
 
 
-def submit(draft: Draft, *, key: UUID | None = None, decide_within: timedelta = DECIDE_WITHIN) -> Intent:
+def submit(draft: Draft, *, key: UUID | None = None) -> Intent:
     """Write the intent with the rules' decision and set it on its way; a refused one is kept too, as `denied`.
 
     `key` makes a repeated submission harmless: the same person's second call returns the first intent.
@@ -105,9 +104,11 @@ def submit(draft: Draft, *, key: UUID | None = None, decide_within: timedelta = 
         raise Refused("This account is closed, so it can ask for nothing.")
     if key and (earlier := _earlier(key, draft.actor)):
         return earlier
-    found = preview(draft)
+    found = _previewed(draft, draft.reason)
+    if found.verdict.is_refused and found.verdict.failed_about == "reason":
+        raise InvalidParameters({"reason": found.verdict.message})
     try:
-        return _write(found, key or uuid4(), decide_within)
+        return _write(found, key or uuid4())
     except IntegrityError:
         if key and (earlier := _earlier(key, draft.actor)):
             return earlier
@@ -122,7 +123,7 @@ def _earlier(key: UUID, actor: User) -> Intent | None:
 
 
 @transaction.atomic
-def _write(found: Preview, key: UUID, decide_within: timedelta) -> Intent:
+def _write(found: Preview, key: UUID) -> Intent:
     now = clock.now()
     draft, verdict = found.draft, found.verdict
     intent = Intent(
@@ -136,7 +137,7 @@ def _write(found: Preview, key: UUID, decide_within: timedelta) -> Intent:
         reason=draft.reason,
         requested_by=draft.actor,
         requested_at=now,
-        decide_before=now + decide_within,
+        decide_before=now + (verdict.decide_within or DECIDE_WITHIN),
         plan=asdict(found.plan),
         plan_digest=found.digest,
     )
@@ -248,7 +249,12 @@ def draft_of(intent: Intent, parameters: Mapping[str, Any] | None = None) -> Dra
 def verdict_now(intent: Intent) -> Verdict:
     """What the rules in force say today, with the person's groups of today."""
     draft = draft_of(intent)
-    ask = registry.get(intent.capability).ask(draft)
+    return _verdict_on(draft, draft.reason)
+
+
+def _verdict_on(draft: Draft, reason: str | None) -> Verdict:
+    """Whatever the capability asks the rules, they are told the reason that was given."""
+    ask = replace(registry.get(draft.capability).ask(draft), reason=reason)
     return decide(actor=draft.actor, subject=draft.subject, ask=ask, environment=draft.environment)
 
 

@@ -5,31 +5,37 @@ Each rule is looked at by itself. Which of the matching rules counts is `decide`
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Self
 
 from control.capability import Ask
+from control.conditions import Circumstances
 from control.durations import format_duration
 from control.filters import Filter
-from control.policy_documents import AccessRule, DenyRule, PolicySet, RoleBinding, Scope, Who
+from control.oncall import seen_by
+from control.policy_documents import AccessRule, DenyRule, PolicySet, ReasonRule, RoleBinding, Scope, Who
 from control.policy_schema import EVERY
+from control.reasons import lack_of, ticket_in
 from control.subjects import Subject
 
 
 @dataclass(frozen=True)
 class Check:
-    """One condition: met, not met, or not looked at. `words` speak to the requester, `others` about them."""
+    """One condition: met, not met, or not known yet. `words` speak to the requester, `others` about them."""
 
     ok: bool | None
     words: str
     others: str
-    about: str = ""  # who | entity | environment | duration | standing | approvers
+    about: str = ""  # who | entity | environment | duration | reason | condition | standing | approvers
+    way_out: str = ""  # what the rule itself says to whoever does not meet it
 
     @classmethod
-    def plain(cls, ok: bool | None, words: str, about: str) -> Self:
+    def plain(cls, ok: bool | None, words: str, about: str, way_out: str = "") -> Self:
         """A condition that reads the same for everybody."""
-        return cls(ok, words, words, about)
+        return cls(ok, words, words, about, way_out)
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,19 @@ class Requester:
     name: str
     ref: str
     groups: frozenset[str]
+    attributes: Callable[[], Mapping[str, Any]] = field(default=dict, compare=False)  # their document
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When something is asked, and who is on call then (references by rota)."""
+
+    now: datetime
+    on_call: Mapping[str, tuple[str, ...]]
+
+
+def _no_moment() -> Moment:
+    raise RuntimeError("a rule with conditions was asked outside of a moment")
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,28 @@ class Question:
     subject: Subject
     ask: Ask
     environment: str
+    moment: Callable[[], Moment] = field(default=_no_moment, compare=False)
+
+    @cached_property
+    def circumstances(self) -> Circumstances:
+        """Read when the first condition is looked at; most rules have none."""
+        moment, who = self.moment(), self.requester
+        return Circumstances(
+            subject_ref=who.ref,
+            groups=tuple(who.groups),
+            attributes=who.attributes,
+            entity_ref=self.subject.ref,
+            owners=self.subject.owner_refs,
+            document=self.subject.document,
+            environment=self.environment,
+            capability=self.ask.capability,
+            role=self.ask.role,
+            duration=self.ask.duration,
+            reason=self.ask.reason,
+            starts_at=self.ask.starts_at,
+            now=moment.now,
+            on_call=seen_by(moment.on_call, who.ref, who.groups),
+        )
 
 
 @dataclass(frozen=True)
@@ -56,11 +97,12 @@ class Match:
 
     @property
     def holds(self) -> bool:
-        return all(check.ok is True for check in self.checks)
+        """What hangs on a reason that nobody has given yet may still come to hold."""
+        return all(check.ok is not False for check in self.checks)
 
     @property
     def failed(self) -> Check:
-        return next(check for check in self.checks if check.ok is not True)
+        return next(check for check in self.checks if check.ok is False)
 
     @property
     def nearness(self) -> tuple[int, int]:
@@ -71,7 +113,8 @@ class Match:
 
 def matches_of(found: PolicySet, question: Question) -> list[Match]:
     """Every rule that speaks of what is asked, with its conditions looked at."""
-    return [Match(rule, _checks(rule, question)) for rule in found.rules if _offers(rule, question.ask)]
+    ask = question.ask
+    return [Match(rule, _checks(rule, question)) for rule in found.rules_for(ask.capability, ask.role)]
 
 
 def denial_of(found: PolicySet, question: Question) -> DenyRule | None:
@@ -107,10 +150,6 @@ def in_scope(scope: Scope, question: Question) -> bool:
     return scope.environments is None or question.environment.lower() in scope.environments
 
 
-def _offers(rule: AccessRule, ask: Ask) -> bool:
-    return ask.role in rule.roles if ask.role else ask.capability in rule.capabilities
-
-
 def _checks(rule: AccessRule, question: Question) -> tuple[Check, ...]:
     checks = [_who(rule, question.requester)]
     if rule.scope.entities is not None:
@@ -119,7 +158,27 @@ def _checks(rule: AccessRule, question: Question) -> tuple[Check, ...]:
         checks.append(_environment(rule.scope.environments, question.environment))
     if question.ask.role:
         checks.append(_duration(rule, question.ask))
+    if rule.reason != ReasonRule():
+        checks.append(_reason(rule.reason, question.ask.reason))
+    if rule.when and not any(check.ok is False and check.about != "reason" for check in checks):
+        checks += _conditions(rule, question)
     return tuple(checks)
+
+
+def _conditions(rule: AccessRule, question: Question) -> list[Check]:
+    """Looked at only where the rule could apply: what is said of other people's rules would mislead."""
+    looked_at = [(one, *one.looked_at(question.circumstances)) for one in rule.when]
+    return [Check.plain(ok, words, "condition", one.refusal) for one, ok, words in looked_at]
+
+
+def _reason(rule: ReasonRule, reason: str | None) -> Check:
+    if reason is None:
+        wanted = f"a ticket like {rule.ticket}" if rule.ticket else "a reason"
+        return Check.plain(None, f"It needs {wanted}", "reason")
+    if lack := lack_of(rule, reason):
+        return Check.plain(False, "The reason is not what the rule asks for", "reason", lack)
+    found = ticket_in(rule.ticket, reason) if rule.ticket else ""
+    return Check.plain(True, f"The reason names {found}" if found else "A reason is given", "reason")
 
 
 def _reached_by(subjects: Collection[Who], requester: Requester) -> Who | None:

@@ -1,11 +1,14 @@
-"""A rule set as objects: roles, standing bindings, rules for asking, denials, what is hidden. By `policy_schema`."""
+"""A rule set as objects: roles, standing bindings, rules for asking, denials, rotas, what is hidden."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 
+from control.conditions import Condition
 from control.filters import Filter
+from control.oncall import Rota
 from control.policy_yaml import Document
 
 
@@ -59,6 +62,16 @@ class Approval:
 
 
 @dataclass(frozen=True)
+class ReasonRule:
+    """What a reason must be. `ticket` is a pattern that must occur in it; `url` leads to what was found."""
+
+    is_required: bool = False
+    ticket: str = ""
+    hint: str = ""
+    url: str = ""  # https://tracker.example.org/browse/{ticket}
+
+
+@dataclass(frozen=True)
 class AccessRule:
     name: str
     title: str
@@ -70,6 +83,9 @@ class AccessRule:
     max_duration: timedelta | None
     default_duration: timedelta | None
     approval: Approval
+    when: tuple[Condition, ...] = ()
+    reason: ReasonRule = ReasonRule()
+    decide_within: timedelta | None = None  # undecided requests expire then
 
 
 @dataclass(frozen=True)
@@ -99,6 +115,20 @@ class PolicySet:
     rules: list[AccessRule] = field(default_factory=list)
     denials: list[DenyRule] = field(default_factory=list)
     visibility: list[VisibilityRule] = field(default_factory=list)
+    rotas: dict[str, Rota] = field(default_factory=dict)
+
+    @cached_property
+    def _rules_by_what(self) -> dict[tuple[str, str], list[AccessRule]]:
+        """Read once, after the last rule was added."""
+        found: dict[tuple[str, str], list[AccessRule]] = {}
+        for rule in self.rules:
+            for key in [("role", name) for name in rule.roles] + [("", name) for name in rule.capabilities]:
+                found.setdefault(key, []).append(rule)
+        return found
+
+    def rules_for(self, capability: str, role: str) -> list[AccessRule]:
+        """Rules that offer `role`, or `capability` where no role is asked for, in the order of the documents."""
+        return self._rules_by_what.get(("role", role) if role else ("", capability), [])
 
     def environments(self, role: str) -> list[str]:
         """Environments in which some rule offers `role`, in the order of the rules."""

@@ -11,7 +11,9 @@ from datetime import timedelta
 from typing import Any
 
 from control.durations import DurationError, parse_duration
+from control.policy_documents import Who
 from control.policy_yaml import Document, Place
+from control.zones import zone_named
 
 API_VERSION = "portico.dev/v1"
 METADATA = ("name", "title", "description", "labels", "annotations")
@@ -108,14 +110,56 @@ class FieldReader:
                 self.problem(place, f"{named(place[:-1])} must hold words.")
         return [item.strip() for _, item in listed if isinstance(item, str)]
 
-    def duration(self, data: dict[str, Any], name: str, where: Place = ("spec",)) -> timedelta | None:
+    def duration(
+        self, data: dict[str, Any], name: str, where: Place = ("spec",), *, required: bool = False
+    ) -> timedelta | None:
         if name not in data:
+            if required:
+                self.problem(where, f"{name} is missing. Write one like 4h.")
             return None
         try:
             return parse_duration(str(data[name]))
         except DurationError as error:
             self.problem((*where, name), f"{name}: {error}")
             return None
+
+    def zone(self, data: dict[str, Any], where: Place, default: str) -> str:
+        name = self.text(data, "timeZone", where) or default
+        try:
+            zone_named(name)
+        except ValueError as error:
+            self.problem((*where, "timeZone"), f"timeZone: {error}")
+            return default
+        return name
+
+    def number(self, data: dict[str, Any], name: str, where: Place, *, default: int, most: int) -> int:
+        value = data.get(name, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+            self.problem((*where, name), f"{name} must be a whole number from 1 to {most}.")
+            return default
+        return value
+
+    def truth(self, data: dict[str, Any], name: str, where: Place, *, default: bool) -> bool:
+        value = data.get(name, default)
+        if not isinstance(value, bool):
+            self.problem((*where, name), f"{name} must be true or false.")
+            return default
+        return value
+
+    def who(self, item: Any, where: Place) -> Who | None:
+        fields = self.mapping(item, where, ("kind", "name", "apiGroup"))
+        kind = fields.get("kind")
+        if kind == "Everyone":
+            if "name" in fields:
+                self.problem(where, "kind Everyone has no name.")
+            return Who("everyone")
+        if kind not in ("Group", "User"):
+            self.problem(where, "kind must be Group, User or Everyone.")
+            return None
+        ref = full_ref(kind.lower(), self.text(fields, "name", where, required=True))
+        if not ref.startswith(f"{kind.lower()}:"):
+            self.problem(where, f"{ref} is not a {kind}.")
+        return Who(kind.lower(), ref)
 
 
 def named(where: Place) -> str:

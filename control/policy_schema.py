@@ -1,4 +1,4 @@
-"""Reads rule documents: Role, RoleBinding, AccessRule, DenyRule and VisibilityRule, checked field by field.
+"""Reads rule documents: Role, RoleBinding, AccessRule, DenyRule, OnCall and VisibilityRule, checked field by field.
 
 Every problem is collected with its file and line; one problem anywhere means that no set comes out.
 """
@@ -24,13 +24,14 @@ from control.policy_documents import (
     VisibilityRule,
     Who,
 )
-from control.policy_fields import LONGEST_NAME, FieldReader, Problem, full_ref
+from control.policy_fields import LONGEST_NAME, FieldReader, Problem
+from control.policy_when import read_conditions, read_reason, read_rota
 from control.policy_yaml import Document, Place
 
 LONGEST = timedelta(days=90)  # longer is no longer time-boxed access
 EVERY = "*"
 
-KINDS = ("Role", "RoleBinding", "AccessRule", "DenyRule", "VisibilityRule")
+KINDS = ("Role", "RoleBinding", "AccessRule", "DenyRule", "OnCall", "VisibilityRule")
 _ACCESS_SPEC = (
     "roles",
     "capabilities",
@@ -40,6 +41,10 @@ _ACCESS_SPEC = (
     "maxDuration",
     "defaultDuration",
     "approval",
+    "when",
+    "timeZone",
+    "reason",
+    "decideWithin",
 )
 _DENY_SPEC = ("roles", "capabilities", "subjects", "entities", "environments", "message")
 
@@ -53,6 +58,7 @@ def read_set(documents: Sequence[Document]) -> tuple[PolicySet, list[Problem]]:
     _check_names(readers)
     for reader in readers:
         reader.check_roles(found)
+        reader.check_rotas(found)
     return found, [problem for reader in readers for problem in sorted(reader.problems)]
 
 
@@ -90,6 +96,7 @@ class _Reader(FieldReader):
     def __init__(self, document: Document) -> None:
         super().__init__(document)
         self.wanted_roles: list[tuple[Place, str]] = []
+        self.wanted_rotas: list[tuple[Place, str]] = []
 
     def read_into(self, found: PolicySet) -> None:
         head = self.head(KINDS)
@@ -104,10 +111,14 @@ class _Reader(FieldReader):
             found.rules.append(self.access_rule(title, description))
         elif self.kind == "DenyRule":
             found.denials.append(self.deny_rule())
+        elif self.kind == "OnCall":
+            self.fields(self.data, (), ("apiVersion", "kind", "metadata", "spec"))
+            if rota := read_rota(self, self.name, title):
+                found.rotas[self.name] = rota
         elif rule := self.visibility_rule():
             found.visibility.append(rule)
 
-    # The five kinds
+    # The kinds
 
     def role(self, title: str, description: str) -> Role:
         self.fields(self.data, (), ("apiVersion", "kind", "metadata", "rules", "outside"))
@@ -154,6 +165,8 @@ class _Reader(FieldReader):
                     self.problem(("spec", name), f"{name} is for roles; a rule for capabilities has none.")
         else:
             self.check_durations(longest, default, spec)
+        when, rotas = read_conditions(self, spec)
+        self.wanted_rotas += rotas
         return AccessRule(
             name=self.name,
             title=title,
@@ -165,7 +178,18 @@ class _Reader(FieldReader):
             max_duration=longest,
             default_duration=default,
             approval=self.approval(spec),
+            when=when,
+            reason=read_reason(self, spec),
+            decide_within=self.decide_within(spec),
         )
+
+    def decide_within(self, spec: dict[str, Any]) -> timedelta | None:
+        within = self.duration(spec, "decideWithin")
+        if within and within > LONGEST:
+            self.problem(("spec", "decideWithin"), f"longer than {format_duration(LONGEST)}.")
+        if within and spec.get("approval") == "none":
+            self.problem(("spec", "decideWithin"), "decideWithin is for rules that somebody decides.")
+        return within
 
     def deny_rule(self) -> DenyRule:
         self.fields(self.data, (), ("apiVersion", "kind", "metadata", "spec"))
@@ -206,6 +230,12 @@ class _Reader(FieldReader):
                 known = ", ".join(sorted(found.roles)) or "none"
                 self.problem(where, f"there is no Role {role}. Roles of this set: {known}.")
 
+    def check_rotas(self, found: PolicySet) -> None:
+        for where, name in self.wanted_rotas:
+            if name not in found.rotas:
+                known = ", ".join(sorted(found.rotas)) or "none"
+                self.problem(where, f"there is no OnCall {name}. Rotas of this set: {known}.")
+
     def check_durations(
         self, longest: timedelta | None, default: timedelta | None, spec: dict[str, Any]
     ) -> None:
@@ -222,21 +252,6 @@ class _Reader(FieldReader):
     def subjects(self, data: dict[str, Any], where: Place) -> tuple[Who, ...]:
         listed = self.items(data, "subjects", where, required=True)
         return tuple(who for place, item in listed if (who := self.who(item, place)))
-
-    def who(self, item: Any, where: Place) -> Who | None:
-        fields = self.mapping(item, where, ("kind", "name", "apiGroup"))
-        kind = fields.get("kind")
-        if kind == "Everyone":
-            if "name" in fields:
-                self.problem(where, "kind Everyone has no name.")
-            return Who("everyone")
-        if kind not in ("Group", "User"):
-            self.problem(where, "kind must be Group, User or Everyone.")
-            return None
-        ref = full_ref(kind.lower(), self.text(fields, "name", where, required=True))
-        if not ref.startswith(f"{kind.lower()}:"):
-            self.problem(where, f"{ref} is not a {kind}.")
-        return Who(kind.lower(), ref)
 
     def scope(self, spec: dict[str, Any]) -> Scope:
         environments = self.words(spec, "environments", ("spec",)) if "environments" in spec else None
@@ -280,10 +295,7 @@ class _Reader(FieldReader):
         named = [self.who(item, place) for place, item in listed if not _is_owners(item)]
         if any(who and who.kind == "everyone" for who in named):
             self.problem((*where, "anyOf"), "Everyone cannot decide. Name groups or people.")
-        count = fields.get("count", 1)
-        if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= 10:
-            self.problem((*where, "count"), "count must be a whole number from 1 to 10.")
-            count = 1
+        count = self.number(fields, "count", where, default=1, most=10)
         return Approval(count, owners, tuple(who for who in named if who))
 
 

@@ -11,7 +11,18 @@ _ORDER = (
     *("apiVersion", "kind", "metadata", "name", "title", "description", "labels", "annotations"),
     *("subjects", "roleRef", "rules", "resources", "verbs", "outside", "connector", "target", "role"),
     *("spec", "roles", "capabilities", "entities", "visibleTo", "environments", "when"),
-    *("maxDuration", "defaultDuration", "approval", "stages", "anyOf", "allOf", "count", "message"),
+    *(
+        "maxDuration",
+        "defaultDuration",
+        "decideWithin",
+        "reason",
+        "approval",
+        "stages",
+        "anyOf",
+        "allOf",
+        "count",
+    ),
+    *("timeZone", "start", "shift", "people", "overrides", "expression", "message"),
 )
 _RANKS = {name: rank for rank, name in enumerate(_ORDER)}
 WIDTH = 100  # letters in a line

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from django.utils import timezone
+
 from control import subjects
 from control.capability import registry
 from control.decide import ACCESS, Asked, Verdict, judge
@@ -107,8 +109,14 @@ def _verdict(case: Case, found: PolicySet, subject: Subject) -> Verdict:
     given = case.given
     asking = given.subject
     requester = Requester(short_ref(asking.ref), asking.ref, asking.groups)
+    now = given.now or timezone.now()
     (verdict,) = judge(
-        found, requester, subject, [Asked(given.ask, given.environment)], read=partial(_world, case)
+        found,
+        requester,
+        subject,
+        [Asked(given.ask, given.environment)],
+        read=partial(_world, case),
+        now=lambda: now,
     )
     return verdict
 

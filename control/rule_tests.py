@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from control.capability import Ask
@@ -18,7 +19,7 @@ from control.subjects import NoSubject, Subject, described
 
 KIND = "RuleTest"
 VERDICTS: tuple[str, ...] = tuple(Decision.Verdict.values)
-_GIVEN = ("subject", "people", "entity", "environment", "role", "capability", "duration")
+_GIVEN = ("subject", "people", "entity", "environment", "role", "capability", "duration", "reason", "now")
 _EXPECT = ("verdict", "rule", "approvers", "approvals", "deciders", "message")
 
 
@@ -41,6 +42,7 @@ class Given:
     entity: Subject | None = None
     entity_ref: str = ""
     people: tuple[Person, ...] | None = None
+    now: datetime | None = None  # None: the moment at which the test is run
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,23 @@ class _GivenReader:
             entity=entity,
             entity_ref=ref,
             people=self.people(),
+            now=self.now(),
         )
+
+    def now(self) -> datetime | None:
+        text, place = self.reader.text(self.given, "now", self.place("now")), (*self.place("now"), "now")
+        if not text:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            self.reader.problem(
+                place, "now must be a moment with its offset, like 2026-11-25T14:20:00+01:00."
+            )
+            return None
+        return moment
 
     def place(self, name: str) -> Place:
         return self.places.get(name, self.where)
@@ -218,7 +236,8 @@ class _GivenReader:
             self.missing("given names either a role or a capability, one of them.")
         if capability and duration:
             self.reader.problem((*self.place("duration"), "duration"), "duration is for roles.")
-        return Ask(capability or ACCESS, role, duration if role else None)
+        reason = self.reader.text(self.given, "reason", self.place("reason")) or None
+        return Ask(capability or ACCESS, role, duration if role else None, reason)
 
     def entity(self) -> tuple[Subject | None, str]:
         """Described here, or named."""

@@ -17,6 +17,7 @@ KINDS = (
     ("AccessRule", "Rules for asking", "Who may ask for what, for how long, and who decides."),
     ("RoleBinding", "Standing rights", "What people hold without asking."),
     ("DenyRule", "Denials", "What no other rule can allow."),
+    ("OnCall", "Rotas", "Who is on call, shift by shift."),
     ("VisibilityRule", "Hidden entities", "Whom parts of the catalogue are shown to."),
 )
 # They would name what they hide.
@@ -51,5 +52,5 @@ def readable(documents: Iterable[Document], user: User) -> list[Document]:
 
 
 def _anchor(kind: str, name: str) -> str:
-    """Decisions name rules, bindings and denials; a role of the same name stands apart."""
-    return f"role-{name}" if kind == "Role" else name
+    """Decisions name rules, bindings and denials; a role or a rota of the same name stands apart."""
+    return f"{kind.lower()}-{name}" if kind in ("Role", "OnCall") else name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -17,6 +17,8 @@ class Subject:
     terms: Container[str] = frozenset()
     exists: bool = True
     url: str = ""  # its page, where it has one
+    # Read only when a condition asks for it: the descriptor as it was written.
+    document: Callable[[], Mapping[str, Any]] = field(default=dict, compare=False, repr=False)
 
 
 class NoSubject(ValueError):
@@ -52,3 +54,20 @@ def described(document: Mapping[str, Any]) -> Subject:
     for describer in _describers:
         return describer(document)
     raise NoSubject("No part of this portal knows entities. Name the entity by its reference.")
+
+
+_readers: list[Callable[[str], Mapping[str, Any] | None]] = []
+
+
+def register_person_reader(reader: Callable[[str], Mapping[str, Any] | None]) -> None:
+    if reader not in _readers:
+        _readers.append(reader)
+
+
+def attributes_of(ref: str) -> Mapping[str, Any]:
+    """What an organisation source says of a person; empty for whom none speaks of.
+
+    Readers vouch for their source: whoever could write this document could give themselves rights.
+    """
+    found = (reader(ref) for reader in _readers)
+    return next((document for document in found if document is not None), {})

@@ -62,6 +62,10 @@ def nobody_words(needed: int, named: Named, people: People, subject: Subject) ->
 def refusal_words(nearest: Match, question: Question) -> str:
     """The condition that the nearest rule fails on, and the way out."""
     rule, about = nearest.rule, nearest.failed.about
+    if about == "reason":
+        return nearest.failed.way_out
+    if about == "condition":
+        return nearest.failed.way_out or f"{rule.name} does not allow it now. {nearest.failed.words}."
     if about == "duration" and rule.max_duration and question.ask.duration:
         asked, limit = format_duration(question.ask.duration), format_duration(rule.max_duration)
         return f"{asked} is more than {rule.name} allows. Ask for {limit} or less."

@@ -84,7 +84,8 @@ class TemplateForm:
             self._complete(sending, post)
             return sending if sending.problems else self._start(sending)
         except InvalidParameters as problem:
-            sending.refusals = problem.fields
+            sending.problems |= {name: said for name, said in problem.fields.items() if name == "reason"}
+            sending.refusals = {name: said for name, said in problem.fields.items() if name != "reason"}
             return sending
 
     def _start(self, sending: Sending) -> Intent:
@@ -181,7 +182,7 @@ def review_context(form: TemplateForm, sending: Sending) -> dict[str, Any]:
         "longest_reason": LONGEST_REASON,
     }
     try:
-        preview = form.preview(sending.reason)
+        preview = form.preview("" if "reason" in sending.problems else sending.reason)
         return {
             **context,
             "refusals": sending.refusals,

@@ -12,8 +12,12 @@ from typing import Any
 
 import lucide
 from django import template
+from django.template.defaultfilters import linebreaksbr
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import Truncator
+
+from control.reasons import linked
 
 register = template.Library()
 
@@ -202,6 +206,20 @@ def _code(word: str) -> str:
     if _CODE.match(word):
         return mark_safe(f"<code>{conditional_escape(word).replace(',', ',<wbr>')}</code>")  # noqa: S308 - escaped
     return conditional_escape(word)
+
+
+@register.simple_tag
+def reason(text: str, decision: Any, longest: int = 0) -> SafeString:
+    """Why somebody asks, with the tickets that the deciding rule knows as links. `longest` in letters, 0 for all."""
+    shown = Truncator(text).chars(longest) if longest else text
+    ticket = decision.explanation.get("ticket") or {} if decision else {}
+    parts = linked(shown, ticket.get("pattern", ""), ticket.get("url", ""))
+    return mark_safe("".join(_linked(words, address) for words, address in parts))  # noqa: S308 - each part is escaped
+
+
+def _linked(words: str, address: str) -> str:
+    shown = linebreaksbr(words, autoescape=True)
+    return format_html('<a href="{}" rel="noopener noreferrer">{}</a>', address, shown) if address else shown
 
 
 @register.filter

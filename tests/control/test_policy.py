@@ -308,7 +308,7 @@ def test_rules_load_says_what_is_in_force(tmp_path: Path) -> None:
     call_command("rules", "load", str(write(tmp_path, ROLE, RULE)), stdout=said)
     call_command("rules", "load", str(tmp_path), stdout=said)
     first, second = said.getvalue().splitlines()
-    assert "are in force: 1 role, 0 bindings, 1 access rule, 0 deny rules." in first
+    assert "are in force: 1 role, 0 bindings, 1 access rule, 0 deny rules, 0 rotas." in first
     assert "were in force already" in second
 
 

@@ -118,5 +118,6 @@ def _counted(found: PolicySet) -> str:
         "binding": len(found.bindings),
         "access rule": len(found.rules),
         "deny rule": len(found.denials),
+        "rota": len(found.rotas),
     }
     return ", ".join(f"{number} {noun}{'' if number == 1 else 's'}" for noun, number in counts.items())
