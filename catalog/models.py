@@ -10,15 +10,17 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import CheckConstraint, Exists, OuterRef, Q, UniqueConstraint
-from django.urls import reverse
+from django.db.models.functions import Upper
+from django.urls import get_script_prefix, reverse
 
 from catalog.ids import new_id
 from catalog.packed_text import PackedTextField
@@ -263,6 +265,8 @@ class Entity(models.Model):
             models.Index(fields=["owner_ref", "kind", "name"], name="entity_owner_kind_name"),  # owner pages
             models.Index(fields=["system_ref", "kind", "name"], name="entity_system_kind_name"),
             models.Index(fields=["name"], name="entity_name"),  # the list, whole
+            # names that begin with what was typed, which the index above cannot find in any case of letters
+            models.Index(OpClass(Upper("name"), "text_pattern_ops"), name="entity_name_begins"),
             models.Index(fields=["-changed_at"], name="entity_changed"),  # recent changes on the home page
             GinIndex(fields=["term_keys"], name="entity_term_keys"),
             GinIndex(fields=["search"], name="entity_search"),
@@ -290,7 +294,12 @@ class Entity(models.Model):
 
     def get_absolute_url(self) -> str:
         # Put together here: a list has hundreds, and these three hold nothing that an address must quote.
-        return f"{reverse('catalog:list')}{self.kind}/{self.namespace}/{self.name}/"
+        return f"{_list_address(get_script_prefix())}{self.kind}/{self.namespace}/{self.name}/"
+
+
+@lru_cache(maxsize=8)
+def _list_address(script_prefix: str) -> str:  # noqa: ARG001  part of the key: `reverse` puts it in front
+    return reverse("catalog:list")
 
 
 class RelationQuerySet(models.QuerySet["Relation"]):

@@ -11,19 +11,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
+from django.db import connection, transaction
 from django.db.models import Case, F, FloatField, Q, QuerySet, Value, When
 
 from catalog import per_revision
-from catalog.filter_sql import escaped, is_like
 from catalog.models import HEAVY, Entity
 from catalog.visibility import covered
 from catalog.words import words
 from control.models import User
 
 # How many matches are ranked: a one-letter prefix may match the whole catalogue.
-RANKED = 2_000
+RANKED = 1_000
 FEW = 3  # fewer hits than this, and guesses are added
 MOST_WORDS = 8
+# How alike names must look to be offered as guesses: nearly so, and where none is, a little. Where thousands of names
+# look a little alike (service-1, service-2, …) comparing all of them would take a good part of a second.
+LIKENESS = (0.45, 0.3)
 # Far above any rank of words, so that what is called exactly so comes first.
 EXACT, BEGINS = 10.0, 2.0
 
@@ -36,7 +39,7 @@ class Hit:
 
 
 def search(text: str, *, user: User, kinds: Iterable[str] | None = None, limit: int = 20) -> list[Hit]:
-    """The best `limit` matches that `user` may see; nothing for an empty text. Three queries at most."""
+    """The best `limit` matches that `user` may see; nothing for an empty text. Three queries, six with guesses."""
     visible = Entity.objects.visible_to(user)
     if kinds is not None:
         visible = visible.filter(kind__in=[kind.lower() for kind in kinds])
@@ -46,7 +49,7 @@ def search(text: str, *, user: User, kinds: Iterable[str] | None = None, limit: 
     hits = [Hit(entity, _rank(entity)) for entity in found[:limit]]
     if len(hits) < min(FEW, limit):
         known = [hit.entity.pk for hit in hits]
-        guesses = _alike(visible.exclude(pk__in=known), text)[: limit - len(hits)]
+        guesses = _guesses(visible.exclude(pk__in=known), text, limit - len(hits))
         hits += [Hit(entity, _rank(entity), is_guess=True) for entity in guesses]
     covered((hit.entity for hit in hits), user)
     return hits
@@ -95,15 +98,26 @@ def _ranked(matches: QuerySet[Entity], text: str) -> QuerySet[Entity]:
         default=Value(0.0),
         output_field=FloatField(),
     )
-    some, called_so = matches.values("pk")[:RANKED], matches.filter(is_called(name)).values("pk")[:RANKED]
-    weighed = Entity.objects.filter(Q(pk__in=some) | Q(pk__in=called_so))
+    some, called_so = (found.values("pk")[:RANKED] for found in (matches, matches.filter(is_called(name))))
+    # one set of keys: two, joined by OR, would have the database read every entity
+    weighed = Entity.objects.filter(pk__in=some.union(called_so))
     rank = SearchRank(F("search"), _query(f"{word}:*" for word in words(text)[:MOST_WORDS]))
     return _light(weighed.annotate(rank=rank + boost).order_by("-rank", "name", "ref"))
 
 
 def is_called(name: str) -> Q:
-    """Whose name begins with `name` in any case, by the trigram index."""
-    return Q(is_like(F("name"), escaped(name) + "%"))
+    """Whose name begins with `name` in any case."""
+    return Q(name__istartswith=name)
+
+
+def _guesses(candidates: QuerySet[Entity], text: str, most: int) -> list[Entity]:
+    alike = _alike(candidates, text)[:most]
+    for likeness in LIKENESS:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(likeness)])
+            if found := list(alike.all()):
+                return found
+    return []
 
 
 def _alike(candidates: QuerySet[Entity], text: str) -> QuerySet[Entity]:
