@@ -11,20 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.core.cache import cache
 from django.db.models import Count, Max, Q
 from django.http import QueryDict
 from django.urls import reverse
 
-from catalog import custom_kinds, refs
+from catalog import custom_kinds, per_revision, refs
 from catalog.kind_definitions import Column
-from catalog.listing import FacetValue, Filters, Order, Page
+from catalog.listing import FacetValue, Filters, Order, Page, question
 from catalog.location_page import troubled
-from catalog.models import CatalogRevision, Entity, Location
-from catalog.neighbours import entities_by_ref
+from catalog.models import Entity, Location
+from catalog.neighbours import addresses_by_ref
 from catalog.presentation import kind_words
 from catalog.scopes import OWNED_KINDS, SCOPES
-from catalog.visibility import NOT_SHOWN, sight_of
+from catalog.visibility import NOT_SHOWN
 from control.models import User
 
 FACETS_OPEN = 6  # values shown before "12 more"
@@ -43,7 +42,6 @@ _COLUMNS = (  # title, order, class of the cell
     ("Lifecycle", Order.LIFECYCLE, "lifecycle"),
     ("Changed", Order.CHANGED, "changed"),
 )
-_COUNTS_SECONDS = 60
 LONGEST_ABOUT, LONGEST_NAME, LONGEST_WORD = 140, 28, 24  # characters in a row
 _LIFECYCLE_CLASSES = {"deprecated": "is-warn", "experimental": "is-info"}
 
@@ -205,7 +203,7 @@ def rows(entities: Iterable[Entity], added: Sequence[Column] = ()) -> list[Row]:
     """The rows with the names of owners and systems, in one query; one more for columns that are added."""
     listed = list(entities)
     cells = _cells(listed, added) if added else {}
-    named = entities_by_ref(ref for entity in listed for ref in (entity.owner_ref, entity.system_ref))
+    named = addresses_by_ref(ref for entity in listed for ref in (entity.owner_ref, entity.system_ref))
     return [
         Row(
             entity=entity,
@@ -277,10 +275,10 @@ def head(user: User) -> Head:
 
 def views(filters: Filters, user: User, *, is_plain: bool) -> list[View]:
     """The lists that people come back to. `is_plain` says that nothing else than `filters` is in the address."""
-    counts = _kept_counts(user)
     teams = sorted(user.groups.values_list("name", flat=True))
-    mine = Entity.objects.visible_to(user).filter(owner_ref__in=teams).count() if teams else 0
-    return list(_views(filters, counts, teams, mine, is_plain))
+    owned = Entity.objects.visible_to(user).filter(owner_ref__in=teams)
+    mine = per_revision.kept("owned", question(teams, user), owned.count) if teams else 0
+    return list(_views(filters, _kept_counts(user), teams, mine, is_plain))
 
 
 def _views(
@@ -302,14 +300,8 @@ def _views(
 
 
 def _kept_counts(user: User) -> dict[str, int]:
-    """Counts over what the person sees, made again when it changes, and now and then since problems change too."""
-    number = CatalogRevision.objects.filter(pk=1).values_list("number", flat=True).first() or 0
-    key = f"catalog-counts-{number}-{sight_of(user).key}"
-    counts: dict[str, int] | None = cache.get(key)
-    if counts is None:
-        counts = _counts(user)
-        cache.set(key, counts, _COUNTS_SECONDS)
-    return counts
+    """Counts over what the person sees."""
+    return per_revision.kept("counts", question("", user), lambda: _counts(user))
 
 
 def _counts(user: User) -> dict[str, int]:

@@ -5,13 +5,13 @@ Every list starts from what the person may see. Ranking by words is `search.py`;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core.cache import cache
 from django.db import models
-from django.db.models import Count, Func, Q, QuerySet, Value
+from django.db.models import Count, Func, Q, QuerySet
 from django.http import QueryDict
 
 from catalog import per_revision
@@ -118,7 +118,7 @@ def list_entities(
 ) -> Page:
     """Page `page` (from 1; a number past the end is the last page). Two queries."""
     found = _matching(filters, user)
-    total = per_revision.total(found)
+    total = per_revision.kept("total", question(filters, user), found.count)
     last = min(MOST_PAGES, max(1, -(-total // size)))
     number = min(max(page, 1), last)
     start = (number - 1) * size
@@ -129,14 +129,15 @@ def list_entities(
 def facets(filters: Filters, *, user: User) -> dict[str, list[FacetValue]]:
     """For each facet its values with exact counts, were it the only one not chosen; most frequent first.
 
-    One query; five more when nobody asked since the catalogue changed.
+    One query; up to five more when nobody asked since the catalogue changed.
     """
-    if not filters:
-        counted = _kept_counts(user)
-    else:
-        found = _matching(filters, user).values_list(Value(repr(filters)))
-        counted = per_revision.kept("facets", found, lambda: _counted_without(filters, user))
+    counted = _counted_without(filters, user) if filters else _kept_counts(user)
     return {facet: _values(counted[facet], filters.chosen.get(facet, ())) for facet in FACETS}
+
+
+def question(what: object, user: User) -> str:
+    """What is counted and how much of the catalogue is seen, in the words by which `per_revision` keeps the answer."""
+    return f"{what!r} {sight_of(user).key}"
 
 
 def _matching(filters: Filters, user: User) -> Any:
@@ -154,20 +155,30 @@ def _is_one_of(facet: str, values: Sequence[str]) -> Q:
 
 
 def _counted_without(filters: Filters, user: User) -> dict[str, list[tuple[str, int]]]:
-    return _counted(lambda facet: _matching(filters.without(facet), user), user)
+    """Kept for each facet alone, so that whoever goes from owner to owner has the owners counted once."""
+    return {facet: _kept_facet(facet, filters.without(facet), user) for facet in FACETS}
 
 
-def _counted(entities: Callable[[str], QuerySet[Entity]], user: User) -> dict[str, list[tuple[str, int]]]:
-    """The values of each facet; an owner that is hidden is not among them."""
-    counted = {facet: _count(entities(facet), facet) for facet in FACETS}
-    hidden = hidden_among((value for value, _ in counted["owner"]), user)
-    counted["owner"] = [(value, count) for value, count in counted["owner"] if value not in hidden]
-    return counted
+def _kept_facet(facet: str, others: Filters, user: User) -> list[tuple[str, int]]:
+    asked = question((facet, others), user)
+    return per_revision.kept("facet", asked, lambda: _shown(facet, _matching(others, user), user))
+
+
+def _counted(user: User) -> dict[str, list[tuple[str, int]]]:
+    every = Entity.objects.visible_to(user)
+    return {facet: _shown(facet, every, user) for facet in FACETS}
+
+
+def _shown(facet: str, entities: QuerySet[Entity], user: User) -> list[tuple[str, int]]:
+    """The values of a facet; an owner that is hidden is not among them."""
+    counted = _count(entities, facet)
+    hidden = hidden_among((value for value, _ in counted), user) if facet == "owner" else ()
+    return [(value, count) for value, count in counted if value not in hidden]
 
 
 def _count(entities: QuerySet[Entity], facet: str) -> list[tuple[str, int]]:
     column: Any = Func("tags", function="unnest") if facet == "tag" else models.F(FACETS[facet])
-    rows = entities.order_by().annotate(value=column).values("value").annotate(found=Count("pk"))
+    rows = entities.order_by().annotate(value=column).values("value").annotate(found=Count("*"))
     return list(
         rows.exclude(**_nothing(facet))
         .order_by("-found", "value")
@@ -196,7 +207,7 @@ def _kept_counts(user: User) -> dict[str, list[tuple[str, int]]]:
         return _counts_of_sight(f"catalog-facets-{revision.number}-{sight}", user)
     if revision.facets and revision.facets_number == revision.number:
         return {facet: [(value, count) for value, count in revision.facets[facet]] for facet in FACETS}
-    counted = _counted(lambda _facet: Entity.objects.visible_to(user), user)
+    counted = _counted(user)
     CatalogRevision.objects.filter(pk=1, number=revision.number).update(
         facets=counted, facets_number=revision.number
     )
@@ -206,6 +217,6 @@ def _kept_counts(user: User) -> dict[str, list[tuple[str, int]]]:
 def _counts_of_sight(key: str, user: User) -> dict[str, list[tuple[str, int]]]:
     counted: dict[str, list[tuple[str, int]]] | None = cache.get(key)
     if counted is None:
-        counted = _counted(lambda _facet: Entity.objects.visible_to(user), user)
+        counted = _counted(user)
         cache.set(key, counted, KEPT_SECONDS)
     return counted

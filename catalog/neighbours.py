@@ -87,10 +87,17 @@ class RelationGroup:
 
 def entities_by_ref(refs: Iterable[str]) -> dict[str, Entity]:
     """Entities to name: callers have left out, or covered, the references that are hidden."""
+    return _by_ref(refs, Entity.objects.light())
+
+
+def addresses_by_ref(refs: Iterable[str]) -> dict[str, Entity]:
+    """As `entities_by_ref`, for links alone: with no more than what an address is made of."""
+    return _by_ref(refs, Entity.objects.only("ref", "kind", "namespace", "name"))
+
+
+def _by_ref(refs: Iterable[str], entities: QuerySet[Entity]) -> dict[str, Entity]:
     wanted = {ref for ref in refs if ref}
-    if not wanted:
-        return {}
-    return {entity.ref: entity for entity in Entity.objects.filter(ref__in=wanted).light()}
+    return {entity.ref: entity for entity in entities.filter(ref__in=wanted)} if wanted else {}
 
 
 def relation_groups(

@@ -1,7 +1,7 @@
 """What counting costs is paid once per revision of the catalogue: totals and facets, kept by the exact question.
 
-The question is SQL with its parameters, so people who see different things never share an answer. Entries go with the
-revision, after a while by themselves, and when there are too many.
+The question is SQL with its parameters, or words that say as much, so people who see different things never share an
+answer. Entries go with the revision, after a while by themselves, and when there are too many.
 """
 
 from __future__ import annotations
@@ -16,16 +16,23 @@ from django.db.models import QuerySet
 
 from catalog.models import Entity
 from control import prepared
+from control.per_request import once
 
 KEEP_SECONDS = 600
+NUMBER = "number of the catalogue"  # where it is kept for a request
 T = TypeVar("T")
 
 
 def number() -> str:
     """Which catalogue this is; read before what it stands for, so that a change meanwhile is seen next.
 
-    With its time, so that a database restored from a copy is not taken for the one that was here before.
+    With its time, so that a database restored from a copy is not taken for the one that was here before. Read once in
+    a request, and again after a change that the request itself makes.
     """
+    return once(NUMBER, _number)
+
+
+def _number() -> str:
     found = prepared.rows("SELECT number, changed_at FROM catalog_catalogrevision WHERE id = 1", [])
     return f"{found[0][0]}-{found[0][1]}" if found else ""
 
@@ -35,13 +42,13 @@ def total(found: QuerySet[Entity]) -> int:
     return kept("total", found.order_by().values("pk"), found.count)
 
 
-def kept(what: str, question: QuerySet[Any, Any], count: Callable[[], T]) -> T:
-    """`count()`, once for each `what` and `question`, whose SQL is the key."""
+def kept(what: str, question: QuerySet[Any, Any] | str, count: Callable[[], T]) -> T:
+    """`count()`, once for each `what` and `question`: a query, or words that name all the answer depends on."""
     try:
-        asked = repr((what, *question.query.sql_with_params()))
+        asked = question if isinstance(question, str) else repr(question.query.sql_with_params())
     except EmptyResultSet:
         return count()  # Django knows without asking
-    key = f"catalog-{hashlib.sha256(f'{number()} {asked}'.encode()).hexdigest()}"
+    key = f"catalog-{hashlib.sha256(f'{number()} {what} {asked}'.encode()).hexdigest()}"
     found: T | None = cache.get(key)
     if found is None:
         found = count()

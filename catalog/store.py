@@ -22,6 +22,8 @@ from catalog.entity_rows import EntityRow
 from catalog.ids import new_id
 from catalog.models import Entity, Location
 from catalog.packed_text import pack
+from catalog.per_revision import NUMBER
+from control.per_request import forget
 
 _CATALOGUE_LOCK = 7_340_004  # any number, the same in every process
 _SEPARATOR = "\x1e"  # between tags on their way in; no tag holds it
@@ -247,3 +249,4 @@ def raise_revision(*, at: datetime) -> None:
             " ON CONFLICT (id) DO UPDATE SET number = catalog_catalogrevision.number + 1, changed_at = %(at)s",
             {"at": at},
         )
+    forget(NUMBER)

@@ -10,6 +10,7 @@ from django.utils.functional import SimpleLazyObject
 
 from control.models import Intent, User
 from control.notice_list import unread_count
+from control.prepared import OfPerson
 
 COUNT_LIMIT = 100  # nobody reads a larger number, and counting must stay cheap
 
@@ -30,5 +31,8 @@ def bell_count(request: HttpRequest) -> dict[str, Any]:
     return {"bell_count": SimpleLazyObject(partial(unread_count, user))}
 
 
+_WAITING = OfPerson(lambda user: Intent.objects.waiting_for(user).order_by().values("pk")[:COUNT_LIMIT])
+
+
 def count_for(user: User) -> int:
-    return Intent.objects.waiting_for(user)[:COUNT_LIMIT].count()
+    return len(_WAITING.rows(user))

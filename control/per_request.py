@@ -36,3 +36,10 @@ def keep(key: Hashable, value: object) -> None:
     kept = _kept.get()
     if kept is not None:
         kept.setdefault(key, value)
+
+
+def forget(key: Hashable) -> None:
+    """What stood under `key` has changed within this request."""
+    kept = _kept.get()
+    if kept is not None:
+        kept.pop(key, None)

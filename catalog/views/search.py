@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from catalog import per_revision, refs
+from catalog.listing import question
 from catalog.models import Entity
 from catalog.presentation import icon_of, kind_words, one_line
 from catalog.scopes import OWNED_KINDS
@@ -74,9 +75,12 @@ def search_page(request: HttpRequest) -> HttpResponse:
 def _kinds(text: str, user: User) -> dict[str, int]:
     if not words(text):
         return {}
+    return per_revision.kept("kinds", question(words(text), user), lambda: _counted(text, user))
+
+
+def _counted(text: str, user: User) -> dict[str, int]:
     found = narrowed(Entity.objects.visible_to(user), text).order_by().values("kind")
-    counted = found.annotate(count=Count("pk")).order_by("-count", "kind").values_list("kind", "count")
-    return per_revision.kept("kinds", counted, lambda: dict(counted))
+    return dict(found.annotate(count=Count("pk")).order_by("-count", "kind").values_list("kind", "count"))
 
 
 def _kind_links(text: str, kind: str, counts: dict[str, int]) -> Iterable[KindLink]:

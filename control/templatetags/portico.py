@@ -72,13 +72,17 @@ def _drawn(name: str, size: int) -> SafeString:
 def icon(name: str, size: int = 16) -> SafeString:
     """A line icon beside a word. Unknown names raise: a missing icon is a defect, not a matter of taste."""
     name = str(name)
-    if name in SPRITE:
-        return format_html(
-            '<svg class="icon" width="{0}" height="{0}" aria-hidden="true"><use href="#icon-{1}"></use></svg>',
-            size,
-            name,
-        )
-    return _drawn(name, int(size))
+    return _referred(name, size) if name in SPRITE else _drawn(name, int(size))
+
+
+@lru_cache(maxsize=256)
+def _referred(name: str, size: int) -> SafeString:
+    """A symbol of the sprite, at one size."""
+    return format_html(
+        '<svg class="icon" width="{0}" height="{0}" aria-hidden="true"><use href="#icon-{1}"></use></svg>',
+        size,
+        name,
+    )
 
 
 @register.simple_tag

@@ -6,6 +6,7 @@ Every moment becomes a <time> element whose title is the full date; the zone is 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from django import template
 from django.utils import timezone
@@ -122,6 +123,12 @@ def _element(moment: datetime, words: str) -> SafeString:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         moment.isoformat(),
-        _format(moment, "D j M Y, H:i:s e"),
+        _full_date(moment.replace(microsecond=0), timezone.get_current_timezone_name()),
         words,
     )
+
+
+@lru_cache(maxsize=4096)
+def _full_date(moment: datetime, zone: str) -> str:  # noqa: ARG001  part of the key
+    """Lists repeat moments: what was read together changed together."""
+    return _format(moment, "D j M Y, H:i:s e")
