@@ -8,13 +8,14 @@ from typing import Any
 
 from django.urls import reverse
 
-from access import grants, habits
+from access import grants, habits, windows
 from access.connectors import connector_for
 from access.errors import ConnectorError
 from access.models import Grant, OutsideRight
 from access.reconcile import reconcile
+from access.windows import Right
 from catalog.models import Entity
-from control import policy
+from control import clock, policy
 from control.capability import Ask, Change, Draft, Plan
 from control.decide import decide
 from control.durations import DurationError, compact_duration, format_duration, parse_duration
@@ -22,10 +23,13 @@ from control.errors import ExecutionFailed, InvalidParameters
 from control.execution import Execution
 from control.models import Approval, Intent, User
 from control.policy_documents import PolicySet, Role
+from control.templatetags.times import moment_words
 
 NAME = "access.grant"
 WAITS_SECONDS = (0.5, 2.0)  # between tries within one run; after that the sweep goes on trying
 LONGEST_REASON = 2_000
+# Where a condition that can be met by typing something else is told.
+_FIELD_OF = {"duration": "duration", "start": "start", "extension": "duration"}
 
 
 class AccessGrant:
@@ -34,7 +38,8 @@ class AccessGrant:
     holds_when_approved = True
 
     def validate(self, draft: Draft) -> Mapping[str, Any]:
-        """Parameters are role, entity, environment and duration; entity and environment repeat the draft's own."""
+        """Parameters are role, entity, environment, duration and perhaps starts_at (a moment, or “after” for when what
+        is held ends); entity and environment repeat the draft's own."""
         role, problems = _role_named(draft), dict[str, str]()
         visible = Entity.objects.visible_to(draft.actor).filter(ref=draft.subject.ref)
         if not draft.subject.exists or not visible.exists():
@@ -60,19 +65,23 @@ class AccessGrant:
             "entity": draft.subject.ref,
             "environment": draft.environment,
             "duration": compact_duration(length),
+            **windows.cleaned_start(
+                str(draft.parameters.get("starts_at") or "").strip(), _right(draft, role.name), length
+            ),
         }
         self._check_limit(draft, cleaned)
         return cleaned
 
     def _check_limit(self, draft: Draft, cleaned: Mapping[str, Any]) -> None:
-        verdict = decide(
-            actor=draft.actor, subject=draft.subject, ask=ask_for(cleaned), environment=draft.environment
-        )
-        if verdict.is_refused and verdict.failed_about == "duration":
-            raise InvalidParameters({"duration": verdict.message})
+        ask = windows.ask_of(_right(draft, cleaned["role"]), cleaned)
+        verdict = decide(actor=draft.actor, subject=draft.subject, ask=ask, environment=draft.environment)
+        if verdict.is_refused and (field := _FIELD_OF.get(verdict.failed_about)):
+            raise InvalidParameters({field: verdict.message})
 
     def ask(self, draft: Draft) -> Ask:
-        return ask_for(draft.parameters)
+        """With what is held already, as it is now."""
+        right = _right(draft, str(draft.parameters["role"]))
+        return windows.ask_of(right, draft.parameters, without=draft.intent_id)
 
     def plan(self, draft: Draft) -> Plan:
         role = _role_named(draft)
@@ -80,11 +89,14 @@ class AccessGrant:
             raise InvalidParameters({"role": "The rules in force no longer have this role. Choose another."})
         length = format_duration(parse_duration(draft.parameters["duration"]))
         where = f"{draft.subject.title} in {draft.environment}" if draft.environment else draft.subject.title
+        start = windows.start_of(draft.parameters)
+        begins = moment_words(start) if start else ""
+        since = f" from {begins}" if begins else ""
         return Plan(
             title=f"{role.title} of {draft.subject.title}",
-            summary=f"{draft.actor.label} holds {role.title} on {where} for {length}, and it ends by itself.",
+            summary=f"{draft.actor.label} holds {role.title} on {where} for {length}{since}, and it ends by itself.",
             changes=planned_changes(role, draft.actor, length),
-            facts=(("Right", role.title), ("For", length), ("Starts", "when approved")),
+            facts=(("Right", role.title), ("For", length), ("Starts", begins or "when approved")),
             data={
                 "role": role.name,
                 "role_title": role.title,
@@ -111,7 +123,11 @@ class AccessGrant:
         return {**intent.parameters, "duration": compact_duration(shorter)}
 
     def on_submitted(self, intent: Intent) -> None:
-        """The grant is made when somebody, or a rule, agrees."""
+        """The grant is made when somebody, or a rule, agrees; past its wished end there is nothing to agree to."""
+        end = windows.end_of(intent.parameters)
+        if end and end < intent.decide_before:
+            intent.decide_before = end
+            intent.save(update_fields=["decide_before"])
 
     def on_approved(self, intent: Intent) -> None:
         grants.open_for(intent)
@@ -120,7 +136,11 @@ class AccessGrant:
         """Nothing of a grant hangs on a single answer."""
 
     def execute(self, intent: Intent, execution: Execution) -> Mapping[str, Any]:
-        """Until every outside right is seen as wanted. The grant itself holds already."""
+        """Until every outside right is seen as wanted. The grant itself holds already; one that is yet to begin is left
+        to the sweep, which brings it about at its start."""
+        grant = Grant.objects.get(intent=intent)
+        if grant.starts_at > clock.now():
+            return {"grant": str(grant.pk), "starts_at": grant.starts_at.isoformat()}
         pending = list(OutsideRight.objects.filter(grants__intent=intent).values_list("pk", flat=True))
         for wait in (*WAITS_SECONDS, 0.0):
             pending = [right_id for right_id in pending if _is_unsettled(reconcile(right_id))]
@@ -131,7 +151,6 @@ class AccessGrant:
         if pending:
             words = OutsideRight.objects.filter(pk__in=pending).values_list("last_error", flat=True)
             raise ExecutionFailed(" ".join(sorted(set(words))))
-        grant = Grant.objects.get(intent=intent)
         return {"grant": str(grant.pk), "expires_at": grant.expires_at.isoformat()}
 
     def url(self, intent: Intent) -> str:
@@ -151,8 +170,8 @@ class AccessGrant:
         }
 
 
-def ask_for(parameters: Mapping[str, Any]) -> Ask:
-    return Ask(NAME, str(parameters["role"]), parse_duration(str(parameters["duration"])))
+def _right(draft: Draft, role: str) -> Right:
+    return Right(draft.actor, role, draft.subject.ref, draft.environment)
 
 
 def planned_changes(role: Role, actor: User, length: str) -> tuple[Change, ...]:

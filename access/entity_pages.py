@@ -90,7 +90,12 @@ def tab_context(request: HttpRequest, entity: Entity) -> dict[str, Any]:
     user = person(request)
     subject = subjects.resolve(entity.ref)
     live = Grant.objects.live().filter(entity_ref=entity.ref)
-    held = live.select_related("user", "user__acts_for", "intent").order_by("expires_at")
+    held = (
+        Grant.objects.open()
+        .filter(entity_ref=entity.ref)
+        .select_related("user", "user__acts_for", "intent")
+        .order_by("expires_at")
+    )
     page = Paginator(held, PAGE_SIZE).get_page(request.GET.get("page"))
     may_end_all = user.is_staff or is_owner(user, subject.owner_refs)
     approved = set() if may_end_all else _approved_by(user, page.object_list)
@@ -101,7 +106,7 @@ def tab_context(request: HttpRequest, entity: Entity) -> dict[str, Any]:
         "rows": [
             (grant, may_end_all or grant.user_id == user.pk or grant.intent_id in approved) for grant in page
         ],
-        "mine": list(held.filter(user=user)[:PANEL_ROWS]),
+        "mine": list(live.filter(user=user).order_by("expires_at")[:PANEL_ROWS]),
         "standing": _standing(user, subject),
         "request_url": request_url(entity.ref),
         "now": clock.now(),

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from django import forms
 from django.http import QueryDict
 
+from access import windows
 from access.capability import LONGEST_REASON, NAME
 from access.request_page import Choice
 from control.capability import Draft
@@ -24,6 +25,10 @@ class RequestForm(forms.Form):
     environment = forms.CharField(max_length=63, required=False)
     duration = forms.CharField(max_length=40, required=False)
     other = forms.CharField(max_length=40, required=False)
+    begin = forms.ChoiceField(
+        choices=[(one, one) for one in ("now", windows.AFTER, windows.UNSAID)], required=False
+    )
+    start = forms.CharField(max_length=40, required=False)
     reason = forms.CharField(max_length=10 * LONGEST_REASON, required=False)
 
     def choice(self) -> Choice:
@@ -34,6 +39,8 @@ class RequestForm(forms.Form):
             role=role or cleaned.get("role", ""),
             environment=environment if role else cleaned.get("environment", ""),
             duration=(cleaned.get("other") or cleaned.get("duration") or "").strip(),
+            begin=cleaned.get("begin") or "now",
+            start=cleaned.get("start", "").strip(),
             reason=cleaned.get("reason", ""),
             key=cleaned.get("key") or uuid4(),
         )
@@ -45,7 +52,11 @@ class RequestForm(forms.Form):
             actor=actor,
             subject=subject,
             environment=chosen.environment,
-            parameters={"role": chosen.role, "duration": chosen.duration},
+            parameters={
+                "role": chosen.role,
+                "duration": chosen.duration,
+                "starts_at": chosen.starts_at,
+            },
             reason=chosen.reason,
         )
 

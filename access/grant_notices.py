@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import CharField, Exists, F, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 
+from access import windows
 from access.again import again_url
 from access.models import Grant
 from control import clock
@@ -75,6 +76,7 @@ def _tell_ending(grant: Grant, before: timedelta, now: datetime) -> None:
         key=f"{_ENDING}:{grant.pk}:{_minutes(before)}",
         detail="It ends by itself. Should you need longer, ask now.",
         action="Ask for more time",
+        begin=windows.AFTER,
         useful_until=grant.expires_at,
         sign="warn",
     )
@@ -119,6 +121,7 @@ def _tell_holder(
     detail: str,
     key: str = "",
     action: str = "",
+    begin: str = "",
     useful_until: datetime | None = None,
     sign: str = "info",
 ) -> None:
@@ -133,7 +136,7 @@ def _tell_holder(
         url=grant.get_absolute_url(),
         sign=sign,
         action=action,
-        action_url=again_url(grant.intent) if action else "",
+        action_url=again_url(grant.intent, begin=begin) if action else "",
         subject_ref=grant.entity_ref,
         environment=grant.environment,
         useful_until=useful_until,

@@ -1,4 +1,4 @@
-"""The two things that can happen to a grant: it is opened for an approved request, or ended early.
+"""The two things that can happen to a grant: it is opened for an approved request, or ended early (or called off).
 
 Running out needs nobody: whether a grant holds is asked at the database's clock. Outside systems follow in
 `reconcile`. A trigger in the database refuses every other change.
@@ -7,30 +7,41 @@ Running out needs nobody: whether a grant holds is asked at the database's clock
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
-from access import grant_notices
+from access import grant_notices, windows
 from access.errors import AlreadyEnded, NotYours
 from access.models import Grant, Need, OutsideRight
-from control import audit, clock, people, subjects
+from control import audit, clock, intents, people, subjects
+from control.capability import registry
 from control.durations import format_duration, parse_duration
+from control.errors import Refused, TooLate
 from control.models import Approval, Intent, User
 from control.templatetags.times import clock_words
 
+_HOLDER_LOCK = 7_341  # with the holder's key: one window of a person is opened at a time
 log = logging.getLogger(__name__)
 
 
 def open_for(intent: Intent) -> Grant:
-    """The grant of an intent that is being approved, from that moment on; in the approving transaction.
+    """The grant of an intent that is being approved, from that moment or its wished start on; in the approving
+    transaction.
 
-    What it gives is what the approver was shown (the plan), not what the rules say by now.
+    What it gives is what the approver was shown (the plan), not what the rules say by now. A start that passed while
+    the request waited is not made up for: the window keeps its wished end. Raises `Refused`, `TooLate`.
     """
     shown = intent.plan["data"]
-    starts_at = intent.decided_at or clock.now()
+    decided_at = intent.decided_at or clock.now()
+    starts_at = max(windows.start_of(intent.parameters) or decided_at, decided_at)
     length = parse_duration(intent.parameters["duration"])
+    expires_at = min(starts_at + length, windows.end_of(intent.parameters) or starts_at + length)
+    if expires_at <= starts_at:
+        raise TooLate("The time that was asked for is over. It can be asked for again.")
+    _refuse_too_many(intent)
     grant = Grant.objects.create(
         intent=intent,
         user=intent.requested_by,
@@ -40,7 +51,7 @@ def open_for(intent: Intent) -> Grant:
         environment=intent.environment,
         permissions=shown["permissions"],
         starts_at=starts_at,
-        expires_at=starts_at + length,
+        expires_at=expires_at,
     )
     for outside in shown["outside"]:
         right, _ = OutsideRight.objects.get_or_create(
@@ -54,11 +65,29 @@ def open_for(intent: Intent) -> Grant:
         "grant.opened",
         actor=None,
         intent=intent,
-        summary=f"{grant.role_title} until {clock_words(grant.expires_at, starts_at)}",
-        detail=f"For {format_duration(length)} from now. It ends by itself.",
+        summary=_opened_words(grant, decided_at),
+        detail=f"For {format_duration(grant.expires_at - starts_at)}. It ends by itself.",
         after={"grant": str(grant.pk), "expires_at": grant.expires_at.isoformat()},
     )
     return grant
+
+
+def _opened_words(grant: Grant, now: datetime) -> str:
+    until = f"until {clock_words(grant.expires_at, now)}"
+    if grant.starts_at > now:
+        return f"{grant.role_title} from {clock_words(grant.starts_at, now)} {until}"
+    return f"{grant.role_title} {until}"
+
+
+def _refuse_too_many(intent: Intent) -> None:
+    """Of two approvals at once each would find room for one more window: here the second waits, and looks again."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_HOLDER_LOCK, intent.requested_by_id])
+    draft = intents.draft_of(intent)
+    if registry.get(intent.capability).ask(draft).windows_before:
+        verdict = intents.verdict_now(intent)
+        if verdict.failed_about == "extension":
+            raise Refused(verdict.message)
 
 
 @transaction.atomic
@@ -70,7 +99,7 @@ def revoke(grant_id: UUID, *, by: User, reason: str = "") -> Grant:
             f"Only {grant.user.label}, the owners, whoever approved it or an administrator can end this."
         )
     now = clock.now()
-    if not grant.is_live(now):
+    if grant.is_over(now):
         raise AlreadyEnded(f"This ended already at {clock_words(grant.ends_at, now)}.")
     grant.revoked_at, grant.revoked_by, grant.revoke_reason = now, by, reason.strip()
     grant.ended_recorded_at = now
@@ -79,7 +108,7 @@ def revoke(grant_id: UUID, *, by: User, reason: str = "") -> Grant:
         "grant.revoked",
         actor=by,
         intent=grant.intent,
-        summary=f"Ended early by {by.label}",
+        summary=f"{'Ended early' if grant.starts_at <= now else 'Called off before its start'} by {by.label}",
         detail=f"“{grant.revoke_reason}”" if grant.revoke_reason else "",
         before={"expires_at": grant.expires_at.isoformat()},
         after={"revoked_at": now.isoformat()},

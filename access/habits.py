@@ -9,7 +9,9 @@ from statistics import median
 from django.db.models import Count, Q
 from django.utils.timezone import localtime
 
+from access import windows
 from access.models import Grant
+from access.windows import Right
 from control.durations import format_duration, parse_duration
 from control.models import Approval, Intent, State, User
 
@@ -34,10 +36,21 @@ def warnings_for(intent: Intent) -> list[tuple[str, str]]:
         found.append(("info", f"{intent.requested_by.label} has not held this before."))
     elif longer := _longer_than_usual(intent, before):
         found.append(("warn", longer))
+    if carried := _carried_on(intent):
+        found.append(("info", carried))
     asked = localtime(intent.requested_at)
     if asked.hour not in USUAL_HOURS or asked.weekday() >= 5:
         found.append(("warn", f"Asked on {asked:%A at %H:%M}, an unusual hour."))
     return found
+
+
+def _carried_on(intent: Intent) -> str:
+    """That it makes longer what is held, and how long that is in all."""
+    right = Right(intent.requested_by, intent.parameters["role"], intent.subject_ref, intent.environment)
+    ask = windows.ask_of(right, intent.parameters, without=intent.pk)
+    if not ask.windows_before or ask.total is None:
+        return ""
+    return f"Carries on what {intent.requested_by.label} was given: {format_duration(ask.total)} in all."
 
 
 def _earlier_grants(intent: Intent) -> list[timedelta]:

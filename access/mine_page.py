@@ -24,6 +24,7 @@ def context(user: User, query: QueryDict) -> dict[str, Any]:
     closed = [State.DENIED, State.REJECTED, State.EXPIRED, State.WITHDRAWN]
     return {
         "live": _page(grants.live().order_by("expires_at"), query, "live"),
+        "coming": _page(grants.upcoming().order_by("starts_at"), query, "coming"),
         "waiting": _page(
             asked.filter(state=State.AWAITING_APPROVAL).order_by("-requested_at"), query, "waiting"
         ),

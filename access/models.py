@@ -27,8 +27,16 @@ class GrantQuerySet(models.QuerySet["Grant"]):
         moment = at or Now()
         return self.filter(starts_at__lte=moment, expires_at__gt=moment, revoked_at=None)
 
+    def upcoming(self, at: datetime | None = None) -> Self:
+        """Grants that are yet to begin."""
+        return self.filter(starts_at__gt=at or Now(), revoked_at=None)
+
+    def open(self, at: datetime | None = None) -> Self:
+        """Grants in force, and those that are yet to begin."""
+        return self.filter(expires_at__gt=at or Now(), revoked_at=None)
+
     def ended(self, at: datetime | None = None) -> Self:
-        """Grants that ran out or were ended early."""
+        """Grants that ran out, were ended early or called off."""
         return self.filter(Q(expires_at__lte=at or Now()) | Q(revoked_at__isnull=False))
 
 
@@ -78,6 +86,9 @@ class Grant(models.Model):
     def ends_at(self) -> datetime:
         """When it ends or ended."""
         return self.revoked_at or self.expires_at
+
+    def is_over(self, at: datetime) -> bool:
+        return at >= self.expires_at or self.revoked_at is not None
 
     def is_live(self, at: datetime) -> bool:
         return self.starts_at <= at < self.expires_at and self.revoked_at is None

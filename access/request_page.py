@@ -7,16 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from access.capability import NAME, planned_changes
+from django.utils import timezone
+
+from access import windows
+from access.capability import planned_changes
 from access.habits import CHOICES, usual_minutes
 from access.offers import Offer, offers_for
-from control.capability import Ask, Change
+from access.windows import Right
+from control import clock
+from control.capability import Change
 from control.decide import Verdict, decide
 from control.durations import DurationError, compact_duration, format_duration, parse_duration
+from control.errors import InvalidParameters
 from control.models import User
 from control.subjects import Subject
 
@@ -33,8 +39,17 @@ class Choice:
     role: str = ""
     environment: str = ""
     duration: str = ""
+    begin: str = "now"  # now | after (what is held ends) | at (`start`)
+    start: str = ""
     reason: str = ""
     key: UUID = field(default_factory=uuid4)
+
+    @property
+    def starts_at(self) -> str:
+        """As the capability reads it."""
+        if self.begin == windows.UNSAID:
+            return self.start or windows.UNSAID
+        return windows.AFTER if self.begin == windows.AFTER else ""
 
 
 @dataclass(frozen=True)
@@ -64,14 +79,19 @@ class Decision:
     heading: str
     duration: str
     wait: str
+    starts: datetime | None
     people: tuple[Asked, ...]
     more_people: int
     changes: tuple[Change, ...]
 
     @property
+    def until_start(self) -> str:
+        return format_duration(self.starts - timezone.now()) if self.starts else ""
+
+    @property
     def send_label(self) -> str:
         if self.verdict.is_allowed:
-            return "Get access now"
+            return "Get access" if self.starts else "Get access now"
         if self.verdict.is_refused:
             return "Send"
         return (
@@ -90,6 +110,7 @@ def context(
     if offer:
         length = chosen.duration or compact_duration(offer.usual)
         chosen = replace(chosen, role=offer.role.name, environment=offer.environment, duration=length)
+        chosen = chosen if errors else _with_offered_start(offer, chosen)
     return {
         "subject": subject,
         "offers": offers,
@@ -99,6 +120,8 @@ def context(
         "lengths": lengths(offer, chosen.duration),
         "other": "" if _is_choice(chosen.duration) else chosen.duration,
         "limit": format_duration(offer.longest) if offer and offer.longest else "",
+        "farthest": _farthest(offer),
+        "time_zone": timezone.get_current_timezone_name(),
         "decision": decision(user, subject, chosen, offer) if offer else None,
         "errors": errors or {},
     }
@@ -114,12 +137,30 @@ def _chosen(offers: list[Offer], chosen: Choice) -> Offer | None:
 
 
 def within_limit(user: User, subject: Subject, chosen: Choice) -> Choice:
-    """After another role was chosen: the length stays if that role allows it, else it becomes the role's usual one."""
+    """After another role was chosen: length and start stay if it allows them, else they become its usual ones."""
     offer = _chosen(offers_for(user, subject), chosen)
     length = _parsed(chosen.duration)
-    if offer is None or (length and offer.longest and length <= offer.longest):
+    if offer is None:
         return chosen
-    return replace(chosen, duration=compact_duration(offer.usual))
+    if not length or not offer.longest or length > offer.longest:
+        chosen = replace(chosen, duration=compact_duration(offer.usual))
+    return _with_offered_start(offer, chosen)
+
+
+def _with_offered_start(offer: Offer, chosen: Choice) -> Choice:
+    """A start that this role does not offer, as in a link that came late, is as if none was chosen."""
+    is_offered = {
+        "now": True,
+        windows.AFTER: offer.grant is not None,
+        windows.UNSAID: bool(offer.verdict.start_within),
+    }
+    return chosen if is_offered.get(chosen.begin) else replace(chosen, begin="now", start="")
+
+
+def _farthest(offer: Offer | None) -> datetime | None:
+    """Until when a window may begin; None where it is at once only."""
+    ahead = offer.verdict.start_within if offer else None
+    return clock.now() + ahead if ahead else None
 
 
 def _parsed(duration: str) -> timedelta | None:
@@ -147,20 +188,25 @@ def decision(user: User, subject: Subject, chosen: Choice, offer: Offer) -> Deci
     if length is None:
         words = f"“{chosen.duration}” is not a length of time. Type it like 30m, 4h or 1d."
         return _panel(replace(offer.verdict, verdict="deny", message=words, checks=()), offer, None, user)
-    verdict = _verdict(user, subject, offer, length, chosen.reason.strip() or None)
-    if (
-        verdict.is_refused and verdict.failed_about == "reason"
-    ):  # still being written: the field says what it lacks
-        verdict = _verdict(user, subject, offer, length, None)
-    return _panel(verdict, offer, length, user)
+    right = Right(user, offer.role.name, subject.ref, offer.environment)
+    try:
+        start = windows.cleaned_start(chosen.starts_at, right, length)
+    except InvalidParameters as refusal:
+        unclear = replace(offer.verdict, verdict="deny", message=str(refusal), checks=())
+        return _panel(unclear, offer, None, user)
+    asked = windows.ask_of(right, {"duration": chosen.duration, **start})
+    ask = replace(asked, reason=chosen.reason.strip() or None)
+    verdict = decide(actor=user, subject=subject, ask=ask, environment=offer.environment)
+    if verdict.is_refused and verdict.failed_about == "reason":
+        # still being written: the field says what it lacks
+        unwritten = replace(ask, reason=None)
+        verdict = decide(actor=user, subject=subject, ask=unwritten, environment=offer.environment)
+    return _panel(verdict, offer, length, user, ask.starts_at)
 
 
-def _verdict(user: User, subject: Subject, offer: Offer, length: timedelta, reason: str | None) -> Verdict:
-    ask = Ask(NAME, offer.role.name, length, reason)
-    return decide(actor=user, subject=subject, ask=ask, environment=offer.environment)
-
-
-def _panel(verdict: Verdict, offer: Offer, length: timedelta | None, user: User) -> Decision:
+def _panel(
+    verdict: Verdict, offer: Offer, length: timedelta | None, user: User, starts: datetime | None = None
+) -> Decision:
     sign, heading = _HEADINGS[verdict.verdict]
     people = verdict.approvers[:PEOPLE_SHOWN]
     usual = usual_minutes(people) if people else {}
@@ -171,6 +217,7 @@ def _panel(verdict: Verdict, offer: Offer, length: timedelta | None, user: User)
         heading="You hold this already" if verdict.standing else heading,
         duration=words,
         wait=_wait_words(usual),
+        starts=starts,
         people=tuple(Asked(who, usually(usual.get(who.pk))) for who in people),
         more_people=len(verdict.approvers) - len(people),
         changes=() if verdict.is_refused else planned_changes(offer.role, user, words),

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from access import windows
 from access.again import again_url
 from access.capability import NAME
 from access.grants import is_owner, may_end
@@ -73,6 +74,7 @@ def context(intent: Intent, user: User) -> dict[str, Any]:
     decision = intent.decisions.select_related("policy").latest("id")
     is_mine = people.same_person(user, intent.requested_by)
     live = grant is not None and grant.is_live(now)
+    coming = grant is not None and not live and not grant.is_over(now)
     subject = subjects.resolve(intent.subject_ref)
     return {
         "intent": intent,
@@ -81,6 +83,7 @@ def context(intent: Intent, user: User) -> dict[str, Any]:
         "now": now,
         "status": _status(intent, grant, needs, answers, decision.explanation.get("message", ""), now),
         "is_live": live,
+        "is_coming": coming,
         "is_mine": is_mine,
         "subject": subject,
         "role_title": intent.plan.get("data", {}).get("role_title", ""),
@@ -90,14 +93,14 @@ def context(intent: Intent, user: User) -> dict[str, Any]:
         "events": _events(intent),
         "asked": _asked(intent),
         "others": _others(grant) if live and grant else [],
-        "may_end": bool(live and grant and may_end(grant, user)),
+        "may_end": bool((live or coming) and grant and may_end(grant, user)),
         "may_withdraw": intent.state == State.AWAITING_APPROVAL and (is_mine or user.is_staff),
         "may_retry": intent.state == State.FAILED and live and (is_mine or user.is_staff),
         "may_sign_in": bool(live and grant and grant.user_id == user.pk and _in_place(needs)),
         "again_url": again_url(intent)
-        if is_mine and not live and intent.state != State.AWAITING_APPROVAL
+        if is_mine and not (live or coming) and intent.state != State.AWAITING_APPROVAL
         else "",
-        "more_url": again_url(intent) if is_mine and live else "",
+        "more_url": again_url(intent, begin=windows.AFTER) if is_mine and live else "",
     }
 
 
@@ -117,6 +120,8 @@ def _status(
         return _undecided_or_refused(intent, answers, message, now)
     if grant.is_live(now):
         return _live(grant, needs, now)
+    if not grant.is_over(now):
+        return _coming(grant, now)
     return _ended(grant, needs, now)
 
 
@@ -157,6 +162,13 @@ def _live(grant: Grant, needs: list[Need], now: datetime) -> Status:
     return Status("ok", "Active", f"{rest} {ends}", min(POLL_LIVE_SECONDS, max(soon, 1)))
 
 
+def _coming(grant: Grant, now: datetime) -> Status:
+    begins, ends = clock_words(grant.starts_at, now), clock_words(grant.expires_at, now)
+    soon = int((grant.starts_at - now).total_seconds()) + 1
+    words = f"Nobody has to do anything: it begins at {begins} and ends at {ends} by itself."
+    return Status("info", f"Begins {begins}", words, min(POLL_LIVE_SECONDS, max(soon, 1)))
+
+
 def _ended(grant: Grant, needs: list[Need], now: datetime) -> Status:
     when = clock_words(grant.ends_at, now)
     how = f"Early, by {grant.revoked_by.label} at {when}." if grant.revoked_by else f"By itself, at {when}."
@@ -165,6 +177,8 @@ def _ended(grant: Grant, needs: list[Need], now: datetime) -> Status:
         names = " and ".join(need.right.target for need in open_needs)
         sign, poll = ("warn", POLL_WAITING_SECONDS) if errors else ("running", POLL_CHANGING_SECONDS)
         return Status(sign, "Ended", f"{how} {names} is being told. {errors}".strip(), poll)
+    if grant.revoked_by and grant.ends_at <= grant.starts_at:
+        return Status("dot", "Called off", f"By {grant.revoked_by.label} at {when}, before it began.")
     return Status("dot", "Ended", how)
 
 

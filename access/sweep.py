@@ -92,7 +92,7 @@ def owed_rights() -> list[tuple[int, str]]:
 
 def end_cancelled() -> None:
     """A request whose work was cancelled gives nothing either: its requester has said so."""
-    cancelled = Grant.objects.live().filter(intent__state=State.CANCELLED).select_related("user")
+    cancelled = Grant.objects.open().filter(intent__state=State.CANCELLED).select_related("user")
     for grant in cancelled[:BATCH]:
         try:
             revoke(grant.pk, by=grant.user, reason="The request was cancelled.")

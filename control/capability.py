@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from control.subjects import Subject
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
+    from uuid import UUID
 
     from control.execution import Execution
     from control.models import Approval, Intent, User
@@ -29,6 +31,7 @@ class Draft:
     environment: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
+    intent_id: UUID | None = None  # of the intent that it is, once it is one
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,9 @@ class Ask:
     duration: timedelta | None = None
     reason: str | None = None
     starts_at: datetime | None = None  # aware; None is at once
+    starts_in: timedelta = timedelta(0)  # how far ahead that is of what is held or of now; 0 is at once
+    windows_before: int = 0  # windows of the same right that it carries on
+    total: timedelta | None = None  # from the first start to the last end of them all
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ class Verdict:
     approvers: tuple[User, ...] = ()
     max_duration: timedelta | None = None
     default_duration: timedelta | None = None
+    start_within: timedelta = timedelta(0)  # how far ahead the rule lets a window begin
     standing: bool = False  # refused because it is held already
     reason: ReasonRule = field(default_factory=ReasonRule)
     decide_within: timedelta | None = None  # None: as long as requests usually wait
@@ -255,6 +256,7 @@ class _Court:
             default_duration=match.rule.default_duration,
             reason=match.rule.reason,
             decide_within=match.rule.decide_within,
+            start_within=match.rule.start_within,
         )
 
 

@@ -243,6 +243,7 @@ def draft_of(intent: Intent, parameters: Mapping[str, Any] | None = None) -> Dra
         environment=intent.environment,
         parameters=intent.parameters if parameters is None else parameters,
         reason=intent.reason,
+        intent_id=intent.pk,
     )
 
 

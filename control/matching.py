@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Self
 
@@ -29,7 +29,7 @@ class Check:
     ok: bool | None
     words: str
     others: str
-    about: str = ""  # who | entity | environment | duration | reason | condition | standing | approvers
+    about: str = ""  # who | entity | environment | duration | start | extension | reason | condition | …
     way_out: str = ""  # what the rule itself says to whoever does not meet it
 
     @classmethod
@@ -157,7 +157,7 @@ def _checks(rule: AccessRule, question: Question) -> tuple[Check, ...]:
     if rule.scope.environments is not None:
         checks.append(_environment(rule.scope.environments, question.environment))
     if question.ask.role:
-        checks.append(_duration(rule, question.ask))
+        checks += [_duration(rule, question.ask), *window_checks(rule, question.ask)]
     if rule.reason != ReasonRule():
         checks.append(_reason(rule.reason, question.ask.reason))
     if rule.when and not any(check.ok is False and check.about != "reason" for check in checks):
@@ -226,3 +226,27 @@ def _duration(rule: AccessRule, ask: Ask) -> Check:
     if ask.duration <= rule.max_duration:
         return Check.plain(True, f"{asked} is within the limit of {limit}", "duration")
     return Check.plain(False, f"{asked} is over the limit of {limit}", "duration")
+
+
+def window_checks(rule: AccessRule, ask: Ask) -> list[Check]:
+    """Where the window lies: how far ahead it begins, and what it carries on. Nothing is said of the usual case."""
+    checks: list[Check] = []
+    if ask.starts_in > timedelta(0):
+        fits = ask.starts_in <= rule.start_within
+        ahead, limit = format_duration(ask.starts_in), format_duration(rule.start_within)
+        allowed = f"the limit of {limit}" if rule.start_within else "what the rule allows: at once only"
+        checks.append(
+            Check.plain(fits, f"Starts {ahead} ahead, {'within' if fits else 'over'} {allowed}", "start")
+        )
+    if ask.windows_before and rule.extensions:
+        count, total = rule.extensions.count, rule.extensions.total
+        words = f"Made longer {times_words(ask.windows_before)}, {count} allowed"
+        checks.append(Check.plain(ask.windows_before <= count, words, "extension"))
+        if total and ask.total:
+            words = f"{format_duration(ask.total)} in all, {format_duration(total)} allowed"
+            checks.append(Check.plain(ask.total <= total, words, "extension"))
+    return checks
+
+
+def times_words(number: int) -> str:
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")

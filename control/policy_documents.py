@@ -11,6 +11,8 @@ from control.filters import Filter
 from control.oncall import Rota
 from control.policy_yaml import Document
 
+GAP = timedelta(minutes=15)  # windows that are less apart carry each other on
+
 
 @dataclass(frozen=True)
 class Who:
@@ -72,6 +74,14 @@ class ReasonRule:
 
 
 @dataclass(frozen=True)
+class Extensions:
+    """How often a window may be carried on by another that touches it, and how long they may be together."""
+
+    count: int
+    total: timedelta | None = None
+
+
+@dataclass(frozen=True)
 class AccessRule:
     name: str
     title: str
@@ -86,6 +96,8 @@ class AccessRule:
     when: tuple[Condition, ...] = ()
     reason: ReasonRule = ReasonRule()
     decide_within: timedelta | None = None  # undecided requests expire then
+    start_within: timedelta = timedelta(0)  # how far ahead a window may begin; 0 is at once only
+    extensions: Extensions | None = None  # None: as often as the rule's deciders agree
 
 
 @dataclass(frozen=True)

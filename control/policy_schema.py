@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from control import policy_windows
 from control.durations import format_duration
 from control.filters import Filter, FilterError
 from control.filters import parse as parse_filter
@@ -40,6 +41,7 @@ _ACCESS_SPEC = (
     "environments",
     "maxDuration",
     "defaultDuration",
+    *policy_windows.FIELDS,
     "approval",
     "when",
     "timeZone",
@@ -160,7 +162,7 @@ class _Reader(FieldReader):
         longest = self.duration(spec, "maxDuration")
         default = self.duration(spec, "defaultDuration")
         if capabilities:
-            for name in ("environments", "maxDuration", "defaultDuration"):
+            for name in ("environments", "maxDuration", "defaultDuration", *policy_windows.FIELDS):
                 if name in spec:
                     self.problem(("spec", name), f"{name} is for roles; a rule for capabilities has none.")
         else:
@@ -181,6 +183,8 @@ class _Reader(FieldReader):
             when=when,
             reason=read_reason(self, spec),
             decide_within=self.decide_within(spec),
+            start_within=policy_windows.start_within(self, spec),
+            extensions=policy_windows.extensions(self, spec, longest),
         )
 
     def decide_within(self, spec: dict[str, Any]) -> timedelta | None:

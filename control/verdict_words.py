@@ -5,15 +5,16 @@ from __future__ import annotations
 from control.capability import Ask
 from control.deciders import Named, People
 from control.durations import format_duration
-from control.matching import Match, Question
-from control.policy_documents import Approval
+from control.matching import Match, Question, times_words
+from control.policy_documents import GAP, AccessRule, Approval
 from control.subjects import Subject
+from control.templatetags.times import moment_words
 
 _NUMBERS = {1: "One", 2: "Two", 3: "Three", 4: "Four", 5: "Five"}
 
 
 def allowed_words(ask: Ask) -> str:
-    return f"Allowed at once. {_then(ask, 'You have')}".strip()
+    return f"Allowed{'' if ask.starts_at else ' at once'}. {_then(ask, 'You have')}".strip()
 
 
 def needs_words(approval: Approval, subject: Subject, people: People, ask: Ask) -> str:
@@ -26,7 +27,10 @@ def needs_words(approval: Approval, subject: Subject, people: People, ask: Ask) 
 
 
 def _then(ask: Ask, begin: str) -> str:
-    return f"{begin} {format_duration(ask.duration)}." if ask.duration else ""
+    if not ask.duration:
+        return ""
+    start = f", from {moment_words(ask.starts_at)}" if ask.starts_at else ""
+    return f"{begin} {format_duration(ask.duration)}{start}."
 
 
 def _deciders(approval: Approval, subject: Subject, people: People) -> str:
@@ -71,6 +75,8 @@ def refusal_words(nearest: Match, question: Question) -> str:
         return f"{asked} is more than {rule.name} allows. Ask for {limit} or less."
     if about == "duration":
         return "Say for how long, like 1h."
+    if about in ("start", "extension"):
+        return _window_words(rule, question.ask, about)
     if about == "environment":
         allowed = _or(sorted(rule.scope.environments or ()))
         return f"{rule.name} covers {allowed} only. Choose {allowed}."
@@ -78,6 +84,19 @@ def refusal_words(nearest: Match, question: Question) -> str:
         return f"No rule offers this on {question.subject.title}. Ask the platform team if you need it."
     groups = _or([_kind_and_name(who.ref) for who in rule.subjects])
     return f"{rule.name} is for {groups}, and you are not in it. Ask somebody who is."
+
+
+def _window_words(rule: AccessRule, ask: Ask, about: str) -> str:
+    if about == "start" and rule.start_within:
+        return f"{rule.name} lets it begin at most {format_duration(rule.start_within)} ahead. Choose an earlier start."
+    if about == "start":
+        return f"{rule.name} gives it at once only. Choose to start at once."
+    bound = rule.extensions
+    if bound and ask.windows_before > bound.count:
+        often = f"{times_words(bound.count)} longer" if bound.count else "no longer than it was given for"
+        return f"{rule.name} lets it be made {often}. Ask again {format_duration(GAP)} after it has ended."
+    limit = format_duration(bound.total) if bound and bound.total else ""
+    return f"{rule.name} allows {limit} without a break, and this makes it more. Ask for less time."
 
 
 def _kind_and_name(ref: str) -> str:

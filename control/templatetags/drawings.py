@@ -57,6 +57,7 @@ def grant_window(
         "narrow_used": _percent((used_until - starts) / length),
         "narrow_label_x": _label_x((used_until - starts) / length, 43 if ended else 36),
         "ticks": _ticks(first, whole),
+        "start_label": "Starts" if now is not None and ended is None and now < starts else "Granted",
         "start_words": clock_words(starts, moment),
         "end_words": clock_words(ends, moment),
         "now_words": f"{'ended' if ended else 'now'} {clock_words(now, now)}" if now else "",
@@ -104,13 +105,16 @@ def window_bar(
 
 
 @register.inclusion_tag("parts/_measure.html")
-def measure(length: Any, wait: str = "") -> dict[str, Any]:
-    """Send, wait, window: the small measure of a decision. Without a wait the window begins at once."""
+def measure(length: Any, wait: str = "", begins: str = "Approved") -> dict[str, Any]:
+    """Send, wait, window: the small measure of a decision. Without a wait the window begins at once.
+
+    `begins` is the word under the start of the window."""
     words = format_duration(length) if isinstance(length, timedelta) else str(length).replace(" ", "\u00a0")
     return {
         "length": words,
         "wait": wait.replace(" ", "\u00a0"),
         "begins": "28%" if wait else "0%",
+        "begins_words": begins,
         "width": "72%" if wait else "100%",
     }
 

@@ -115,6 +115,11 @@ def clock_words(moment: datetime, now: datetime) -> str:
     return _format(moment, shown).replace(" ", NO_BREAK)
 
 
+def moment_words(moment: datetime) -> str:
+    """The same words whenever they are read: `Fri 27 Nov 2026, 14:00`."""
+    return _format(moment, "D j M Y, H:i").replace(" ", NO_BREAK)
+
+
 def _format(moment: datetime, shown: str) -> str:
     return date_format(timezone.localtime(moment), shown)
 

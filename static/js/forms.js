@@ -21,6 +21,11 @@
     form.dataset.sent = "yes";
     setBusy(event.submitter);
   });
+  // Whoever fills in what belongs to a choice has made that choice.
+  document.addEventListener("input", (event) => {
+    const choice = document.getElementById(event.target.dataset.chooses);
+    if (choice) choice.checked = true;
+  });
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
   });

@@ -108,7 +108,11 @@ def publish(folder: Path, text: str = RULES) -> PolicyRevision:
 
 def draft(actor: User, **given: Any) -> Draft:
     """Maya's usual wish: production logs of payments for an hour."""
-    parameters = {"role": given.pop("role", "production-logs"), "duration": given.pop("duration", "1h")}
+    parameters = {
+        "role": given.pop("role", "production-logs"),
+        "duration": given.pop("duration", "1h"),
+        "starts_at": given.pop("starts_at", ""),
+    }
     return Draft(
         capability=NAME,
         actor=actor,

@@ -1,0 +1,155 @@
+"""When a wish would begin and end, and which windows of the same right it carries on. Only reads.
+
+A window carries another on when they overlap, touch, or lie less than `GAP` apart: a pause of a minute makes no new
+beginning. What the rules say to it is `control.matching`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, Q
+from django.utils import timezone
+
+from access.models import Grant
+from control import clock
+from control.capability import Ask
+from control.decide import ACCESS
+from control.durations import parse_duration
+from control.errors import InvalidParameters
+from control.models import User
+from control.policy_documents import GAP
+
+AFTER = "after"  # instead of a moment: when what is held ends
+UNSAID = "at"  # a moment was promised and not given
+FARTHEST = timedelta(days=90)
+LATE = timedelta(minutes=5)  # a start that passed so lately, while the form was filled in, means at once
+WINDOWS_READ = 200  # of one right of one person
+_SAY_WHEN = "Say when, like 2026-11-27T14:00, or leave it out to start at once."
+
+
+@dataclass(frozen=True)
+class Right:
+    """What windows are counted of: a role of one person on one entity in one environment."""
+
+    user: User
+    role: str
+    entity_ref: str
+    environment: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """Windows of one right that have not been void from the beginning, each as start and end."""
+
+    windows: tuple[tuple[datetime, datetime], ...]
+    now: datetime
+
+    @property
+    def until(self) -> datetime | None:
+        """The latest end of what holds now. Windows that are yet to begin do not count: nobody piles up time ahead."""
+        ends = [ends_at for starts_at, ends_at in self.windows if starts_at <= self.now < ends_at]
+        return max(ends, default=None)
+
+    def carried_on_by(self, starts_at: datetime, ends_at: datetime) -> tuple[tuple[datetime, datetime], ...]:
+        """All windows that hang together with this one, at either side."""
+        found: set[int] = set()
+        first, last = starts_at, ends_at
+        while True:
+            near = {
+                number
+                for number, (begin, end) in enumerate(self.windows)
+                if begin < last + GAP and end > first - GAP
+            }
+            if near == found:
+                return tuple(self.windows[number] for number in sorted(near))
+            found = near
+            first = min(first, *(self.windows[number][0] for number in found))
+            last = max(last, *(self.windows[number][1] for number in found))
+
+
+def held_of(right: Right, now: datetime, *, without: UUID | None = None) -> Held:
+    """One query. `without` is the intent whose own window does not count."""
+    grants = Grant.objects.filter(
+        user=right.user, role=right.role, entity_ref=right.entity_ref, environment=right.environment
+    ).filter(Q(revoked_at=None) | Q(revoked_at__gt=F("starts_at")))
+    if without:
+        grants = grants.exclude(intent=without)
+    rows = grants.order_by("-expires_at").values_list("starts_at", "expires_at", "revoked_at")[:WINDOWS_READ]
+    return Held(tuple((starts, revoked or ends) for starts, ends, revoked in rows), now)
+
+
+def ask_of(right: Right, parameters: Mapping[str, Any], *, without: UUID | None = None) -> Ask:
+    """What the rules are asked about cleaned parameters, with what is held already. Two queries."""
+    length = parse_duration(str(parameters["duration"]))
+    now = clock.now()
+    wished = start_of(parameters)
+    held = held_of(right, now, without=without)
+    starts_at = max(wished or now, now)
+    around = held.carried_on_by(starts_at, starts_at + length)
+    first = min([starts_at, *(begin for begin, _ in around)])
+    last = max([starts_at + length, *(end for _, end in around)])
+    return Ask(
+        ACCESS,
+        right.role,
+        length,
+        starts_at=wished,
+        starts_in=timedelta(0) if held.until and starts_at <= held.until else starts_at - now,
+        windows_before=len(around),
+        total=last - first if around else None,
+    )
+
+
+def start_of(parameters: Mapping[str, Any]) -> datetime | None:
+    """The wished start of cleaned parameters; None is at once."""
+    text = parameters.get("starts_at")
+    return datetime.fromisoformat(text) if text else None
+
+
+def end_of(parameters: Mapping[str, Any]) -> datetime | None:
+    """The wished end of a window with a wished start, however late or for how long it is approved."""
+    text = parameters.get("ends_by")
+    return datetime.fromisoformat(text) if text else None
+
+
+def cleaned_start(typed: str, right: Right, length: timedelta) -> dict[str, str]:
+    """`starts_at` and `ends_by` for the parameters; nothing for “at once”. Raises `InvalidParameters`."""
+    if not typed:
+        return {}
+    now = clock.now()
+    starts_at = _end_of_held(right, now) if typed == AFTER else _moment(typed)
+    if starts_at > now + FARTHEST:
+        raise InvalidParameters(
+            {"start": f"That is more than {FARTHEST.days} days ahead. Choose a day before."}
+        )
+    if starts_at < now - LATE:
+        raise InvalidParameters({"start": "That moment is over. Choose a later one, or start at once."})
+    if starts_at <= now:
+        return {}
+    return {"starts_at": starts_at.isoformat(), "ends_by": (starts_at + length).isoformat()}
+
+
+def _end_of_held(right: Right, now: datetime) -> datetime:
+    until = held_of(right, now).until
+    if until is None:
+        raise InvalidParameters(
+            {"start": "You hold this no more, so it cannot be made longer. Start at once."}
+        )
+    return until
+
+
+def _moment(typed: str) -> datetime:
+    """A moment without a zone is in the server's."""
+    if typed == UNSAID:
+        raise InvalidParameters({"start": _SAY_WHEN})
+    try:
+        moment = datetime.fromisoformat(typed)
+        if timezone.is_naive(moment):
+            moment = timezone.make_aware(moment)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidParameters({"start": f"“{typed[:40]}” is no moment. {_SAY_WHEN}"}) from None
