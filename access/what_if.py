@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from django.db.models import Q
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from access.capability import NAME
 from access.grants import is_owner
 from access.offers import Offer, offers_for
 from catalog.models import Entity
+from control import clock
 from control.capability import Ask
 from control.decide import Verdict, decide
 from control.durations import DurationError, parse_duration
@@ -31,6 +35,7 @@ class Asked:
     role: str = ""
     environment: str = ""
     duration: str = ""
+    at: str = ""  # a moment in the portal's time zone; empty is now
 
 
 @dataclass(frozen=True)
@@ -97,10 +102,33 @@ def _with_verdict(about: Answer, subject: Subject, found: PolicySet, asked: Aske
         ask = Ask(NAME, asked.role, parse_duration(asked.duration))
     except DurationError as error:
         return replace(about, errors={"duration": str(error)})
+    try:
+        at = _moment(asked.at)
+    except ValueError:
+        return replace(about, errors={"at": "This is no moment. Type it like 2026-11-25T22:00."})
     if not about.sees_entity:
         return replace(about, verdict=_hidden(about.person, subject))
-    verdict = decide(actor=about.person, subject=subject, ask=ask, environment=asked.environment)
+    verdict = decide(
+        actor=about.person,
+        subject=subject,
+        ask=ask,
+        environment=asked.environment,
+        now=(lambda: at) if at else clock.now,
+    )
     return replace(about, verdict=verdict)
+
+
+def _moment(text: str) -> datetime | None:
+    """Raises `ValueError` for what is no moment."""
+    if not text:
+        return None
+    moment = parse_datetime(text)
+    if moment is None:
+        raise ValueError(text)
+    try:
+        return moment if moment.tzinfo else timezone.make_aware(moment)
+    except OverflowError as error:  # the first and last days of all
+        raise ValueError(text) from error
 
 
 def _hidden(person: User, subject: Subject) -> Verdict:

@@ -97,14 +97,26 @@ class Asked:
 
 
 def decide(
-    *, actor: User, subject: Subject, ask: Ask, environment: str = "", policy: PolicyRevision | None = None
+    *,
+    actor: User,
+    subject: Subject,
+    ask: Ask,
+    environment: str = "",
+    policy: PolicyRevision | None = None,
+    now: Callable[[], datetime] = clock.now,
 ) -> Verdict:
-    """The verdict on one wish under the rules in force, or under `policy`."""
-    return decide_all(actor=actor, subject=subject, asked=[Asked(ask, environment)], policy=policy)[0]
+    """The verdict on one wish under the rules in force, or under `policy`; `now` is another moment in a question."""
+    asked = [Asked(ask, environment)]
+    return decide_all(actor=actor, subject=subject, asked=asked, policy=policy, now=now)[0]
 
 
 def decide_all(
-    *, actor: User, subject: Subject, asked: Sequence[Asked], policy: PolicyRevision | None = None
+    *,
+    actor: User,
+    subject: Subject,
+    asked: Sequence[Asked],
+    policy: PolicyRevision | None = None,
+    now: Callable[[], datetime] = clock.now,
 ) -> list[Verdict]:
     """As `decide` for each of `asked`, with the same number of queries as for one."""
     revision = policy or policies.in_force()
@@ -115,7 +127,7 @@ def decide_all(
     try:
         found = policies.parsed(revision)
         read = partial(read_people, actor)
-        return judge(found, requester_of(actor), subject, asked, read=read, policy=revision)
+        return judge(found, requester_of(actor), subject, asked, read=read, policy=revision, now=now)
     except Exception:  # the edge of the rules: whatever went wrong, nothing is allowed by it
         log.exception("rules of revision %s could not be applied", revision.pk)
         return [Verdict(_DENY, _BROKEN, policy=revision)] * len(asked)

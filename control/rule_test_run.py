@@ -8,9 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
-
-from django.utils import timezone
 
 from control import subjects
 from control.capability import registry
@@ -25,6 +24,8 @@ from control.subjects import Subject
 from control.verdict_words import short_ref
 
 PEOPLE_PER_GROUP = 10  # the most that one rule may ask for
+# For tests that name no moment: a working day at noon. The real time would let rules load by day and not by night.
+SOME_MOMENT = datetime(2026, 1, 7, 12, 0, tzinfo=UTC)
 _NO_BREAK = "\u00a0"
 
 
@@ -109,7 +110,7 @@ def _verdict(case: Case, found: PolicySet, subject: Subject) -> Verdict:
     given = case.given
     asking = given.subject
     requester = Requester(short_ref(asking.ref), asking.ref, asking.groups)
-    now = given.now or timezone.now()
+    now = given.now or SOME_MOMENT
     (verdict,) = judge(
         found,
         requester,

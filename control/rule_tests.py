@@ -42,7 +42,7 @@ class Given:
     entity: Subject | None = None
     entity_ref: str = ""
     people: tuple[Person, ...] | None = None
-    now: datetime | None = None  # None: the moment at which the test is run
+    now: datetime | None = None  # None: some working day at noon, UTC
 
 
 @dataclass(frozen=True)

@@ -177,6 +177,8 @@ def test_whom_a_visibility_rule_hides_it_from_can_ask_for_nothing(
         ({"duration": "1h"}, "Choose a role."),
         ({"role": "nothing", "duration": "1h"}, "The rules have no such role."),
         ({"role": "production-logs", "duration": "soon"}, "“soon” is not a length of time"),
+        ({"role": "production-logs", "duration": "1h", "at": "noon"}, "This is no moment."),
+        ({"role": "production-logs", "duration": "1h", "at": "2026-02-31T10:00"}, "This is no moment."),
     ],
 )
 def test_half_a_question_is_answered_with_what_is_missing(
@@ -185,6 +187,19 @@ def test_half_a_question_is_answered_with_what_is_missing(
     shown = page(client_for(maya), **asked)
     assert words in shown
     assert "What would become of it" not in shown
+
+
+def test_another_moment_may_be_asked_about(
+    maya: User, tomas: User, client_for: SignedIn, tmp_path: Path
+) -> None:
+    by_day = room.RULES.replace(
+        "  maxDuration: 4h\n",
+        "  maxDuration: 4h\n  when: [{expression: \"now.getHours('UTC') < 18\", message: Only until six.}]\n",
+    )
+    room.publish(tmp_path, by_day)
+    asked = {"role": "production-logs", "environment": "production", "duration": "1h"}
+    assert "Needs approval" in page(client_for(maya), **asked, at="2026-11-25T10:00")
+    assert "Only until six." in page(client_for(maya), **asked, at="2026-11-25T22:00")
 
 
 def test_the_page_costs_the_same_for_many_holders_and_rules(

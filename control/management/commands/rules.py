@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from control import junit, policy
+from control import junit, policy, replay
 from control.errors import PolicyInvalid
 from control.policy_documents import PolicySet
 from control.rule_test_run import Result, run, untested
@@ -38,12 +39,20 @@ class Command(BaseCommand):
         test.add_argument("--junit", type=Path, metavar="FILE", help="write the results as JUnit XML too")
         test.add_argument("--quiet", action="store_true", help="name failures and the total only")
 
+        again = actions.add_parser("replay", help="try rules on requests that were sent, change nothing")
+        again.add_argument("paths", nargs="+", type=Path, help="files or folders with the rules to try")
+        again.add_argument(
+            "--days", type=_days, default=replay.DAYS, help="how far back; by default %(default)s"
+        )
+
     def handle(self, *args: Any, action: str, paths: list[Path], **options: Any) -> None:
         try:
             if action == "check":
                 self.stdout.write(f"This set can be put in force: {_counted(policy.load(paths))}.")
             elif action == "test":
                 self._test(paths or settings.PORTICO_POLICY_PATHS, options["junit"], quiet=options["quiet"])
+            elif action == "replay":
+                self._replay(paths, options["days"])
             else:
                 self._load(paths)
         except PolicyInvalid as refusal:
@@ -81,6 +90,21 @@ class Command(BaseCommand):
         if missing := untested(results, found):
             self.stdout.write(f"No test comes out by {', '.join(missing)}.")
 
+    def _replay(self, paths: list[Path], days: int) -> None:
+        outcome = replay.replay(policy.load(paths), days=days)
+        for difference in outcome.differences:
+            intent = difference.intent
+            where = f" in {intent.environment}" if intent.environment else ""
+            at = difference.decision.decided_at.strftime("%Y-%m-%d %H:%M")
+            self.stdout.write(f"{at}  {intent.title}{where}, for {intent.requested_by.label}")
+            self.stdout.write(f"    now   {replay.words_of(difference.before)}")
+            self.stdout.write(f"    then  {replay.words_of(difference.after)}: “{difference.after.message}”")
+        if more := outcome.changed - len(outcome.differences):
+            self.stdout.write(f"and {more:,} more.")
+        self.stdout.write(outcome.words)
+        if outcome.left_out:
+            self.stdout.write(f"{outcome.left_out:,} could not be tried: what they were about is gone.")
+
     def _in_force(self) -> PolicySet:
         revision = policy.in_force()
         if revision is None:
@@ -106,6 +130,12 @@ class Command(BaseCommand):
                 for check in result.verdict.checks:
                     met = {True: "met", False: "not met", None: "not looked at"}[check.ok]
                     self.stdout.write(f"       {met}: {check.others}")
+
+
+def _days(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= replay.LONGEST_DAYS:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to {replay.LONGEST_DAYS}, not {text}")
+    return int(text)
 
 
 def _cases(number: int) -> str:
