@@ -27,7 +27,7 @@ class TimedObjectPermissionBackend(ObjectPermissionBackend):
     """Entities are answered here, other objects by guardian."""
 
     def has_perm(self, user_obj: Any, perm: str, obj: Model | None = None) -> bool:
-        if not isinstance(user_obj, User) or not user_obj.is_active or obj is None:
+        if not isinstance(user_obj, User) or not user_obj.is_open or obj is None:
             return False
         if not isinstance(obj, Entity):
             return _app_of(perm) in ("", obj._meta.app_label) and bool(super().has_perm(user_obj, perm, obj))

@@ -20,7 +20,7 @@ from control import audit, clock, intents, people, subjects
 from control.capability import registry
 from control.durations import format_duration, parse_duration
 from control.errors import Refused, TooLate
-from control.models import Approval, Intent, User
+from control.models import Approval, Intent, User, open_account
 from control.templatetags.times import clock_words
 
 _HOLDER_LOCK = 7_341  # with the holder's key: one window of a person is opened at a time
@@ -101,27 +101,49 @@ def revoke(grant_id: UUID, *, by: User, reason: str = "") -> Grant:
     now = clock.now()
     if grant.is_over(now):
         raise AlreadyEnded(f"This ended already at {clock_words(grant.ends_at, now)}.")
-    grant.revoked_at, grant.revoked_by, grant.revoke_reason = now, by, reason.strip()
+    _end(grant, now, by, reason.strip())
+    grant_notices.ended_early(grant, by)
+    return grant
+
+
+@transaction.atomic
+def end_of_leaver(grant_id: UUID) -> bool:
+    """End what the account of a leaver holds or will hold, so that it does not come back should the account do so.
+
+    False when there is nothing to end, or somebody else is at it.
+    """
+    grants = Grant.objects.select_for_update(of=("self",), skip_locked=True).select_related(
+        "user", "user__acts_for", "intent"
+    )
+    grant = grants.open().filter(pk=grant_id).first()
+    if grant is None or grant.user.is_open:
+        return False
+    _end(grant, clock.now(), None, "The account is closed.")
+    return True
+
+
+def _end(grant: Grant, now: datetime, by: User | None, reason: str) -> None:
+    """The caller holds the row lock. `by` None is Portico itself."""
+    grant.revoked_at, grant.revoked_by, grant.revoke_reason = now, by, reason
     grant.ended_recorded_at = now
     grant.save(update_fields=["revoked_at", "revoked_by", "revoke_reason", "ended_recorded_at"])
+    what = "Ended early" if grant.starts_at <= now else "Called off before its start"
     audit.record(
         "grant.revoked",
         actor=by,
         intent=grant.intent,
-        summary=f"{'Ended early' if grant.starts_at <= now else 'Called off before its start'} by {by.label}",
-        detail=f"“{grant.revoke_reason}”" if grant.revoke_reason else "",
+        summary=f"{what} by {by.label if by else 'Portico'}",
+        detail=(f"“{reason}”" if by else reason) if reason else "",
         before={"expires_at": grant.expires_at.isoformat()},
         after={"revoked_at": now.isoformat()},
     )
-    grant_notices.ended_early(grant, by)
     for right_id in grant.outside_rights.values_list("pk", flat=True):
         ring_on_commit(right_id)
-    return grant
 
 
 def may_end(grant: Grant, user: User) -> bool:
     """The holder, the entity's owners, those who approved it, administrators; asked of the account as it is now."""
-    actor = User.objects.filter(pk=user.pk, is_active=True).first()
+    actor = User.objects.filter(open_account(), pk=user.pk).first()
     if actor is None:
         return False
     if actor.is_staff or people.same_person(actor, grant.user):

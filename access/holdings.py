@@ -20,7 +20,7 @@ from catalog.models import Entity
 from control import policy, subjects
 from control.decide import is_denied, standing_of
 from control.matching import Requester, among
-from control.models import PolicyRevision, User
+from control.models import PolicyRevision, User, open_account
 from control.policy_documents import PolicySet, Role, RoleBinding
 from control.subjects import Subject
 
@@ -84,7 +84,7 @@ def _person(user: User, entity: Entity, permission: str) -> _Person | None:
     """The account as it is now, its groups, the rules in force and guardian's answer, in one query; None if closed."""
     newest = PolicyRevision.objects.order_by("-id")
     row = (
-        User.objects.filter(pk=user.pk, is_active=True)
+        User.objects.filter(open_account(), pk=user.pk)
         .annotate(
             group_names=ArrayAgg("groups__name", filter=Q(groups__isnull=False), default=[]),
             policy_id=Subquery(newest.values("pk")[:1]),
@@ -117,7 +117,7 @@ def _by_grants(
     user: User, person: _Person, subject: Subject, permission: str, environment: str
 ) -> list[Holding]:
     grants = Grant.objects.live().filter(
-        user=user, entity_ref=subject.ref, permissions__contains=[permission], user__is_active=True
+        open_account("user__"), user=user, entity_ref=subject.ref, permissions__contains=[permission]
     )
     if environment:
         grants = grants.filter(environment=environment)

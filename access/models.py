@@ -56,7 +56,7 @@ class Grant(models.Model):
     revoked_at = models.DateTimeField(null=True)
     revoked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="revoked_grants"
-    )
+    )  # null with `revoked_at`: Portico itself, with the reason
     revoke_reason = models.TextField(blank=True)
     ended_recorded_at = models.DateTimeField(null=True)  # when the end was written into the record
 
@@ -67,7 +67,7 @@ class Grant(models.Model):
             CheckConstraint(condition=Q(expires_at__gt=F("starts_at")), name="grant_expires_after_start"),
             CheckConstraint(
                 condition=Q(revoked_at=None, revoked_by=None)
-                | Q(revoked_at__isnull=False, revoked_by__isnull=False),
+                | Q(revoked_at__isnull=False) & (Q(revoked_by__isnull=False) | ~Q(revoke_reason="")),
                 name="grant_revoked_by_somebody",
             ),
         ]
@@ -86,6 +86,13 @@ class Grant(models.Model):
     def ends_at(self) -> datetime:
         """When it ends or ended."""
         return self.revoked_at or self.expires_at
+
+    @property
+    def ended_by(self) -> str:
+        """Who ended it early; empty when it ran out or has not ended."""
+        if self.revoked_at is None:
+            return ""
+        return self.revoked_by.label if self.revoked_by else "Portico"
 
     def is_over(self, at: datetime) -> bool:
         return at >= self.expires_at or self.revoked_at is not None

@@ -20,6 +20,7 @@ from access.models import Grant, Need, OutsideRight
 from access.outside_record import Story, record_failure
 from control import clock, policy, subjects
 from control.decide import is_denied, requester_of
+from control.models import open_account
 from control.policy_documents import Outside
 
 FIRST_RETRY = timedelta(seconds=2)
@@ -46,7 +47,7 @@ def reconcile(right_id: int, *, skip_locked: bool = False) -> OutsideRight | Non
         right = (
             # Not against new needs: whoever approves must not wait for a slow outside system.
             OutsideRight.objects.select_for_update(of=("self",), skip_locked=skip_locked, no_key=True)
-            .select_related("user")
+            .select_related("user", "user__acts_for")
             .filter(pk=right_id)
             .first()
         )
@@ -109,7 +110,7 @@ def _wanted(right: OutsideRight, now: datetime) -> _Wanted:
 
 def _refusal(right: OutsideRight, grant: Grant) -> str:
     """Why a live grant does not count outside: a closed account, or rules that no longer name or allow it."""
-    if not right.user.is_active:
+    if not right.user.is_open:
         return f"The account of {right.user.label} is closed."
     revision = policy.in_force()
     if revision is None:
@@ -127,7 +128,7 @@ def _refusal(right: OutsideRight, grant: Grant) -> str:
 def ending_of_account(right: OutsideRight, now: datetime) -> datetime | None:
     """The end of all that the person holds through this type of connector: one account may serve several rights."""
     live = Grant.objects.live(now).filter(
-        user_id=right.user_id, user__is_active=True, outside_rights__connector=right.connector
+        open_account("user__"), user_id=right.user_id, outside_rights__connector=right.connector
     )
     return live.order_by("-expires_at").values_list("expires_at", flat=True).first()
 

@@ -171,14 +171,16 @@ def _coming(grant: Grant, now: datetime) -> Status:
 
 def _ended(grant: Grant, needs: list[Need], now: datetime) -> Status:
     when = clock_words(grant.ends_at, now)
-    how = f"Early, by {grant.revoked_by.label} at {when}." if grant.revoked_by else f"By itself, at {when}."
+    how = f"Early, by {grant.ended_by} at {when}." if grant.ended_by else f"By itself, at {when}."
+    if grant.revoke_reason:
+        how = f"{how} {grant.revoke_reason}"
     if open_needs := [need for need in needs if need.settled_at is None]:
         errors = " ".join(sorted({need.right.last_error for need in open_needs if need.right.last_error}))
         names = " and ".join(need.right.target for need in open_needs)
         sign, poll = ("warn", POLL_WAITING_SECONDS) if errors else ("running", POLL_CHANGING_SECONDS)
         return Status(sign, "Ended", f"{how} {names} is being told. {errors}".strip(), poll)
-    if grant.revoked_by and grant.ends_at <= grant.starts_at:
-        return Status("dot", "Called off", f"By {grant.revoked_by.label} at {when}, before it began.")
+    if grant.ended_by and grant.ends_at <= grant.starts_at:
+        return Status("dot", "Called off", f"By {grant.ended_by} at {when}, before it began.")
     return Status("dot", "Ended", how)
 
 

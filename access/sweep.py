@@ -15,13 +15,12 @@ from uuid import UUID
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 
-from access import grant_notices
+from access import grant_notices, grants
 from access.errors import AlreadyEnded, NotYours
-from access.grants import revoke
 from access.models import Grant, Need, OutsideRight
 from access.reconcile import reconcile
 from control import audit, clock
-from control.models import State
+from control.models import State, open_account
 from control.templatetags.times import clock_words
 
 FAILURES_OF_A_TARGET = 3  # in one sweep
@@ -37,6 +36,7 @@ def sweep() -> None:
     """One at a time: behind a slow outside system the bells of beat find it at work and go."""
     with _sole_sweeper() as is_mine:
         if is_mine:
+            end_of_leavers()
             end_cancelled()
             record_ends()
             grant_notices.tell_ending()
@@ -83,11 +83,17 @@ def owed_rights() -> list[tuple[int, str]]:
         Q(grant__in=live, in_place_at=None) | Q(grant__in=ended, settled_at=None)
     ).values("right")
     present = Q(observed=OutsideRight.Observed.PRESENT)
-    stale = present & (Q(observed_at__lt=now - LOOK_AGAIN) | Q(user__is_active=False))
+    stale = present & (Q(observed_at__lt=now - LOOK_AGAIN) | ~open_account("user__"))
     due = Q(next_try_at=None) | Q(next_try_at__lte=now)
     rights = OutsideRight.objects.filter(due, Q(pk__in=owing) | stale)
     soonest = rights.order_by(F("next_try_at").asc(nulls_first=True), "pk")
     return list(soonest.values_list("pk", "target")[:BATCH])
+
+
+def end_of_leavers() -> int:
+    """Whoever closed the account, and however: what it holds is ended for good. Returns how many grants."""
+    theirs = Grant.objects.open().exclude(open_account("user__")).order_by("expires_at")
+    return sum(grants.end_of_leaver(pk) for pk in theirs.values_list("pk", flat=True)[:BATCH])
 
 
 def end_cancelled() -> None:
@@ -95,7 +101,7 @@ def end_cancelled() -> None:
     cancelled = Grant.objects.open().filter(intent__state=State.CANCELLED).select_related("user")
     for grant in cancelled[:BATCH]:
         try:
-            revoke(grant.pk, by=grant.user, reason="The request was cancelled.")
+            grants.revoke(grant.pk, by=grant.user, reason="The request was cancelled.")
         except (AlreadyEnded, NotYours):
             continue
 

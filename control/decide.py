@@ -122,7 +122,7 @@ def decide_all(
     revision = policy or policies.in_force()
     if revision is None:
         return [Verdict(_DENY, _NO_RULES)] * len(asked)
-    if not actor.is_active:
+    if not actor.is_open:
         return [Verdict(_DENY, _CLOSED, policy=revision)] * len(asked)
     try:
         found = policies.parsed(revision)
@@ -159,7 +159,7 @@ def standing(
 ) -> tuple[Role, ...]:
     """Roles that bindings give `user` there without asking, those taken away by a DenyRule left out."""
     revision = policy or policies.in_force()
-    if revision is None or not user.is_active:
+    if revision is None or not user.is_open:
         return ()
     found = policies.parsed(revision)
     return standing_of(found, requester_of(user), subject, environment)

@@ -23,9 +23,10 @@ from control import audit, clock, people, request_notices, subjects
 from control.capability import Draft, Plan, registry
 from control.decide import Verdict, decide
 from control.errors import InvalidParameters, NotWaiting, Refused, TooLate
-from control.models import Approver, Decision, Intent, State, User
+from control.models import Approver, Decision, Intent, State, User, open_account
 
 DECIDE_WITHIN = timedelta(days=7)  # unless the rule says how long
+LEAVERS_BATCH = 200  # requests of one sweep; the next one is seconds away
 log = logging.getLogger(__name__)
 
 
@@ -100,7 +101,7 @@ def submit(draft: Draft, *, key: UUID | None = None) -> Intent:
     `key` makes a repeated submission harmless: the same person's second call returns the first intent.
     Raises `InvalidParameters`, or `Refused` when the actor's account is closed.
     """
-    if not User.objects.filter(pk=draft.actor.pk, is_active=True).exists():
+    if not User.objects.filter(open_account(), pk=draft.actor.pk).exists():
         raise Refused("This account is closed, so it can ask for nothing.")
     if key and (earlier := _earlier(key, draft.actor)):
         return earlier
@@ -279,6 +280,29 @@ def withdraw(intent_id: UUID, *, by: User) -> Intent:
     audit.record("intent.withdrawn", actor=by, intent=intent, summary=f"Withdrawn by {by.label}")
     request_notices.withdrawn(intent, by)
     return intent
+
+
+def withdraw_of_leavers() -> int:
+    """Take back what closed accounts wait for; one transaction each. Returns how many."""
+    waiting = Intent.objects.filter(state=State.AWAITING_APPROVAL).exclude(open_account("requested_by__"))
+    return sum(_withdraw_of_leaver(pk) for pk in waiting.values_list("pk", flat=True)[:LEAVERS_BATCH])
+
+
+@transaction.atomic
+def _withdraw_of_leaver(intent_id: UUID) -> bool:
+    intent = (
+        Intent.objects.select_for_update(of=("self",), skip_locked=True)
+        .select_related("requested_by", "requested_by__acts_for")
+        .filter(pk=intent_id, state=State.AWAITING_APPROVAL)
+        .first()
+    )
+    if intent is None or intent.requested_by.is_open:
+        return False
+    intent.move(State.WITHDRAWN, finished_at=clock.now())
+    words = "Withdrawn: the account is closed"
+    audit.record("intent.withdrawn", actor=None, intent=intent, summary=words)
+    request_notices.requester_left(intent)
+    return True
 
 
 @transaction.atomic

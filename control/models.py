@@ -20,6 +20,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 
+def open_account(path: str = "") -> Q:
+    """That an account is open, and its owner's too when it is an agent's; `path` leads to it, like `user__`."""
+    owner = Q(**{f"{path}acts_for": None}) | Q(**{f"{path}acts_for__is_active": True})
+    return Q(**{f"{path}is_active": True}) & owner
+
+
 class User(AbstractUser):
     """A person, or an agent that acts for one. Rights are compared by primary key, never by a name."""
 
@@ -37,6 +43,11 @@ class User(AbstractUser):
     @property
     def label(self) -> str:
         return self.get_full_name() or self.username
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the account may do anything; an agent's ends with that of its owner. No query for people."""
+        return self.is_active and (self.acts_for is None or self.acts_for.is_active)
 
     @property
     def principal_id(self) -> int:

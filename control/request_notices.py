@@ -76,6 +76,11 @@ def withdrawn(intent: Intent, by: User) -> None:
     _settle(intent, f"Withdrawn by {by.label}.", by=[by])
 
 
+def requester_left(intent: Intent) -> None:
+    """Their account is closed, so they hear nothing of it themselves."""
+    _settle(intent, "Withdrawn: the account is closed.", by=[])
+
+
 def finished(intent: Intent) -> None:
     """Tell the requester how the work went. Where the approval itself gave what was asked for, only of failure."""
     if intent.state == State.FAILED:

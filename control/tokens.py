@@ -89,6 +89,7 @@ def revoke(token_id: int, *, by: User | None) -> ApiToken:
 _USER_FIELDS = [field.attname for field in User._meta.concrete_fields]
 _FIND = f"""
 SELECT t.id, t.digest, t.revoked_at IS NOT NULL, t.expires_at <= now(), t.last_used_at,
+    EXISTS (SELECT FROM control_user o WHERE o.id = u.acts_for_id AND NOT o.is_active),
     {", ".join(f"u.{column}" for column in _USER_FIELDS)}, {standing.COLUMNS}
 FROM control_apitoken t JOIN control_user u ON u.id = t.user_id {standing.NEWEST_RULES}
 WHERE t.digest = %s::text"""  # noqa: S608  # names of columns
@@ -100,13 +101,13 @@ def authenticate(secret: str) -> User:
     found = prepared.rows(_FIND, [digest])
     if not found or not hmac.compare_digest(found[0][1], digest):
         raise NotSignedIn("This token is not known. Make one on your profile page.")
-    token_id, _, is_revoked, is_over, last_used_at, *columns = found[0]
+    token_id, _, is_revoked, is_over, last_used_at, is_left, *columns = found[0]
     if is_revoked:
         raise NotSignedIn("This token was revoked. Make a new one on your profile page.")
     if is_over:
         raise NotSignedIn("This token has expired. Make a new one on your profile page.")
     user = User.from_db("default", _USER_FIELDS, columns[: len(_USER_FIELDS)])
-    if not user.is_active:
+    if is_left or not user.is_active:
         raise NotSignedIn("The account of this token is closed.")
     if not user.is_agent:
         per_request.keep(standing.key_of(user.pk), standing.Standing(*columns[len(_USER_FIELDS) :]))
