@@ -125,47 +125,54 @@ class Page:
 def first_page(
     question: Question, *, user: User, selection: Selection, limit: int, offset: int = 0, counts: bool = True
 ) -> Page:
-    """Three queries at most: the revision, the total unless it is kept, and the page."""
+    """Three queries at most: the page, the revision, and the total unless it is kept or all of it is on the page."""
     found = question.matching(user)
-    total = per_revision.total(found) if counts else 0
-    return _page(Place(question, total), found, user, selection, limit, offset, is_first=True)
+    part = _part(Place(question, 0), found, user, selection, limit, offset)
+    place = Place(question, (part.whole(offset) or per_revision.total(found)) if counts else 0)
+    following = _cursor(place, part.rows[-1], is_previous=False) if part.has_more else ""
+    return Page(part.texts, place.total, following)
 
 
 def page_at(place: Place, *, user: User, selection: Selection, limit: int) -> Page:
     """The page that a cursor leads to. One query."""
     question = place.question
     beyond = question.order.beyond(place.value, place.id, is_reversed=place.is_previous)
-    found = question.matching(user).filter(beyond)
-    return _page(place, found, user, selection, limit, 0, is_first=False)
+    part = _part(place, question.matching(user).filter(beyond), user, selection, limit)
+    if place.is_previous:
+        part.rows.reverse()
+    has_following = bool(part.rows) if place.is_previous else part.has_more
+    has_previous = part.has_more if place.is_previous else bool(part.rows)
+    return Page(
+        part.texts,
+        place.total,
+        _cursor(place, part.rows[-1], is_previous=False) if has_following else "",
+        _cursor(place, part.rows[0], is_previous=True) if has_previous else "",
+    )
 
 
-def _page(
-    place: Place,
-    found: Any,
-    user: User,
-    selection: Selection,
-    limit: int,
-    offset: int,
-    *,
-    is_first: bool,
-) -> Page:
+@dataclass(frozen=True)
+class Part:
+    """Rows of one page, (text, value that sorts, id), and whether there are more behind them."""
+
+    rows: list[tuple[str, str, UUID]]
+    has_more: bool
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for text, _, _ in self.rows]
+
+    def whole(self, offset: int) -> int:
+        """How many there are in all, where the last of them is among these rows; 0 where that is not known."""
+        return offset + len(self.rows) if self.rows and not self.has_more else 0
+
+
+def _part(place: Place, found: Any, user: User, selection: Selection, limit: int, offset: int = 0) -> Part:
     limit = min(limit, MOST)
     if limit == 0:
-        return Page([], place.total)
+        return Part([], False)
     ordered = found.order_by(*place.question.order.sorted(is_reversed=place.is_previous))
-    part = ordered.values_list("pk", "value")[offset : offset + limit + 1]
-    rows = documents.page(part, selection, user)
-    has_more, rows = len(rows) > limit, rows[:limit]
-    if place.is_previous:
-        rows.reverse()
-    has_following = bool(rows) if place.is_previous else has_more
-    has_previous = has_more if place.is_previous else bool(rows) and not is_first
-    return Page(
-        [text for text, _, _ in rows],
-        place.total,
-        _cursor(place, rows[-1], is_previous=False) if has_following else "",
-        _cursor(place, rows[0], is_previous=True) if has_previous else "",
-    )
+    rows = documents.page(ordered.values_list("pk", "value")[offset : offset + limit + 1], selection, user)
+    return Part(rows[:limit], len(rows) > limit)
 
 
 def _cursor(place: Place, row: tuple[str, str, UUID], *, is_previous: bool) -> str:
