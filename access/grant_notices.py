@@ -11,14 +11,19 @@ from access import windows
 from access.again import again_url
 from access.models import Grant
 from control import clock
-from control.models import Happening, User
+from control.models import Happening, MailWish, User
 from control.notice_topics import Topic
 from control.notices import News, settle, tell
 from control.request_notices import thread_of
 from control.templatetags.times import clock_words
 
 ACCESS = Topic("access", "Your access ends", "It ended by itself, or somebody ended it early.")
-ENDING = Topic("ending", "Your access ends soon", "30 and 5 minutes before, with the way to ask for more.")
+ENDING = Topic(
+    "ending",
+    "Your access ends soon",
+    "30 and 5 minutes before, with the way to ask for more.",
+    mail=MailWish.AT_ONCE,
+)
 # How long before its end a window is announced, and how long it must be for that: nobody wants to hear at the start
 # of a quarter of an hour that it will be over.
 ANNOUNCED = (

@@ -392,6 +392,14 @@ class AuditSeal(models.Model):
 
 
 # Django looks for models here; those of notices have a file of their own.
-from control.notice_models import Happening, Notice  # noqa: E402  they refer to the account above
+from control.notice_models import (  # noqa: E402  they refer to the account above
+    Channel,
+    Delivery,
+    Happening,
+    MailWish,
+    Notice,
+    NoticeChoice,
+    NoticeSchedule,
+)
 
-__all__ = ["Happening", "Notice"]
+__all__ = ["Channel", "Delivery", "Happening", "MailWish", "Notice", "NoticeChoice", "NoticeSchedule"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from control.notice_models import MailWish
+
 
 @dataclass(frozen=True)
 class Topic:
@@ -12,7 +14,10 @@ class Topic:
     name: str  # "decided"
     title: str  # "Your requests are decided"
     hint: str  # what it covers, in one sentence
+    mail: str = MailWish.DAILY  # unless the person chooses otherwise
     is_always_shown: bool = False
+    is_for_staff: bool = False  # told to administrators alone
+    is_urgent: bool = False  # quiet hours do not hold it back
 
 
 _topics: dict[str, Topic] = {}
@@ -35,22 +40,42 @@ WAITING = "waiting"
 SETTLED = "settled"
 DECIDED = "decided"
 WORK = "work"
+PLATFORM = "platform"
 
 register_topic(
-    Topic(WAITING, "Something waits for you", "A request that you can decide.", is_always_shown=True)
+    Topic(
+        WAITING,
+        "Something waits for you",
+        "A request that you can decide.",
+        mail=MailWish.AT_ONCE,
+        is_always_shown=True,
+    )
+)
+register_topic(
+    Topic(
+        DECIDED,
+        "Your requests are decided",
+        "Approved, made smaller, rejected, or undecided for too long.",
+        mail=MailWish.AT_ONCE,
+    )
+)
+register_topic(
+    Topic(WORK, "Your work is done", "A run or another thing that you asked for succeeded or failed.")
 )
 register_topic(
     Topic(
         SETTLED,
         "It does not wait any more",
-        "Somebody else decided it, or it was withdrawn or ran out of time.",
+        "Somebody else decided what waited for you, or it was withdrawn or ran out of time.",
+        mail=MailWish.NEVER,
     )
 )
 register_topic(
     Topic(
-        DECIDED, "Your requests are decided", "Approved, made smaller, rejected, or undecided for too long."
+        PLATFORM,
+        "Portico itself",
+        "For administrators: mail or a receiver does not answer for long.",
+        mail=MailWish.AT_ONCE,
+        is_for_staff=True,
     )
-)
-register_topic(
-    Topic(WORK, "Your work is done", "A run or another thing that you asked for succeeded or failed.")
 )

@@ -6,17 +6,19 @@ kept from them: what is sent elsewhere is worked off from the rows later.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Coalesce
 
-from control import clock
+from control import clock, notice_choices
 from control.models import Happening, Notice, User
 from control.notice_topics import topic_named
 
+log = logging.getLogger(__name__)
 LONGEST_TITLE, LONGEST_DETAIL = 300, 2_000
 _BATCH = 1_000  # notices of one statement
 
@@ -53,9 +55,41 @@ def tell(news: News, people: Iterable[int]) -> Happening:
     Closed accounts hear nothing. Called again with other people, those hear of it too.
     """
     happening, _ = Happening.objects.get_or_create(key=news.key, defaults=_fields(news))
-    told = [Notice(user_id=pk, happening=happening) for pk in _reached(people)]
-    Notice.objects.bulk_create(told, batch_size=_BATCH, ignore_conflicts=True)
+    Notice.objects.bulk_create(
+        _notices(happening, _reached(people)), batch_size=_BATCH, ignore_conflicts=True
+    )
+    ring_on_commit()
     return happening
+
+
+def _notices(happening: Happening, people: list[int]) -> list[Notice]:
+    """Each as its person wants it: shown or not, with a mail owed at once, later or never."""
+    now, sends = clock.now(), notice_choices.mail_is_set_up()
+    plans = notice_choices.plans(topic_named(happening.topic), people)
+    return [
+        Notice(
+            user_id=pk,
+            happening=happening,
+            is_shown=choice.is_shown,
+            mail_due_at=notice_choices.mail_due(choice, hours, now) if sends else None,
+        )
+        for pk, (choice, hours) in plans.items()
+    ]
+
+
+def ring_on_commit() -> None:
+    """One bell for a transaction, whatever is told in it; the rows say what is owed, so a lost one only delays it."""
+    if not any(waiting[1] is _ring for waiting in connection.run_on_commit):
+        transaction.on_commit(_ring)
+
+
+def _ring() -> None:
+    from control import tasks
+
+    try:
+        tasks.deliver.apply_async(retry=False)
+    except Exception:
+        log.exception("could not ring for deliveries; the sweep will")
 
 
 def _fields(news: News) -> dict[str, object]:

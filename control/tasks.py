@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from control import approvals, audit, execution, intents
+from control import approvals, audit, deliveries, execution, intents, mail
 
 
 @shared_task(name="control.run", ignore_result=True)
@@ -19,6 +19,17 @@ def sweep() -> None:
     approvals.expire_undecided()
     intents.withdraw_of_leavers()
     execution.ring_owed()
+
+
+@shared_task(name="control.deliver", ignore_result=True)
+def deliver() -> None:
+    mail.work_off_mail()
+
+
+@shared_task(name="control.forget_told", ignore_result=True)
+def forget_told() -> None:
+    while deliveries.forget_old() >= deliveries.FORGET_BATCH:
+        pass
 
 
 @shared_task(name="control.seal", ignore_result=True)

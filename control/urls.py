@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from control import notice_views, profile_views, rule_views, views
+from control import (
+    channel_views,
+    notice_views,
+    notice_wish_views,
+    profile_views,
+    rule_views,
+    views,
+)
 
 app_name = "control"
 urlpatterns = [
@@ -15,6 +22,11 @@ urlpatterns = [
     path("notifications/", notice_views.notices, name="notices"),
     path("notifications/bell/", notice_views.bell, name="bell"),
     path("notifications/read/", notice_views.read_all, name="notices_read"),
+    path("notifications/wishes/", notice_wish_views.wishes, name="notice_wishes"),
+    path("notifications/channels/", channel_views.channels, name="channels"),
+    path("notifications/channels/try/", channel_views.try_now, name="channel_try"),
+    path("notifications/stop/<str:token>/", notice_wish_views.stop, name="notice_stop"),
+    path("n/<str:token>/", notice_wish_views.lead, name="notice_link"),
     path("notifications/<int:notice_id>/read/", notice_views.read, name="notice_read"),
     path("rules/", rule_views.rules, name="rules"),
     path("rules/revisions/", rule_views.revisions_list, name="revisions"),

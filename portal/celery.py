@@ -46,6 +46,8 @@ app.conf.update(
     beat_scheduler="celery.beat:Scheduler",  # remembers nothing: every entry comes round soon again
     beat_schedule={
         "sweep": {"task": "control.sweep", "schedule": float(settings.PORTICO_SWEEP_SECONDS)},
+        "deliver": {"task": "control.deliver", "schedule": float(settings.PORTICO_SWEEP_SECONDS)},
+        "forget": {"task": "control.forget_told", "schedule": 3_600.0},
         "seal": {"task": "control.seal", "schedule": 60.0},
         "refresh": {"task": "catalog.refresh_due", "schedule": 30.0},
         "scaffolder": {"task": "scaffolder.forget_ended", "schedule": 300.0},

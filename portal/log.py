@@ -7,7 +7,7 @@ import re
 
 # Beat rings these (portal/celery.py), and /readyz says no five times a second while Portico starts.
 _ROUTINE = re.compile(
-    r"Task (control\.(sweep|seal)|access\.(sweep|reconcile)|catalog\.refresh_due)\[.*(received|succeeded in)"
+    r"Task (control\.(sweep|seal|deliver)|access\.(sweep|reconcile)|catalog\.refresh_due)\[.*(received|succeeded in)"
     r"|.*: /readyz$"
 )
 

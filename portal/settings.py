@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from portal import environment as env
+from portal import mail_settings
 from portal.broker import IN_DATABASE
 from portal.secret_key import kept_secret_key
 
@@ -177,6 +179,21 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+
+# Without a server, or a folder, nobody is told by mail; the demo writes files that mail programs open.
+PORTICO_MAIL_URL = env.text(
+    "PORTICO_MAIL_URL", f"file://{quote(str(PORTICO_HOME / 'mail'))}" if PORTICO_DEMO else ""
+)
+_MAIL = mail_settings.read(PORTICO_MAIL_URL, password=env.text("PORTICO_MAIL_PASSWORD"))
+EMAIL_BACKEND = _MAIL.backend
+EMAIL_HOST, EMAIL_PORT = _MAIL.host, _MAIL.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.user, _MAIL.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.starttls, _MAIL.tls
+EMAIL_TIMEOUT = 10  # seconds
+EMAIL_FILE_PATH = _MAIL.folder
+DEFAULT_FROM_EMAIL = env.text(
+    "PORTICO_MAIL_FROM", f"Portico <portico@{urlsplit(PORTICO_URL).hostname or 'localhost'}>"
+)
 
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", IN_DATABASE)
 # Beat rings owed work this often; the bell of a lost message is never later than this.

@@ -19,7 +19,8 @@ from portal.templatetags.shell import SECTIONS, entity_address
 ROOT = Path(__file__).resolve().parents[2]
 INTERFACE = (ROOT / "docs" / "interface.md").read_text()
 STYLESHEETS = sorted((ROOT / "static" / "css").glob("*.css"))
-TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+# Mail is no page: mail programs know neither our stylesheet nor our policy.
+TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*.html") if path.parent.name != "mail")
 RULES = "\n".join(path.read_text() for path in STYLESHEETS)
 INLINE = re.compile(r"""\sstyle=|\son[a-z]+=|javascript:|<style|<script(?![^>]*\ssrc=)""")
 
