@@ -88,6 +88,12 @@ def checkout(url: str, ref: str = "HEAD") -> Iterator[Checkout]:
         os.close(using)
 
 
+def author_of(url: str, commit: str) -> str:
+    """The e-mail address of who wrote `commit`, as an earlier `checkout` fetched it. Raises `Unreadable`."""
+    repository = _folder_of(checked_git_url(url)) / "repository.git"
+    return _git(["show", "--no-patch", "--format=%ae", commit], repository=repository).strip()
+
+
 def _fetch(folder: Path, url: str, ref: str) -> str:
     repository = folder / "repository.git"
     if not repository.exists():

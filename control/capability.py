@@ -74,6 +74,8 @@ class Plan:
 class Capability(Protocol):
     name: str  # "access.grant"
     noun: str  # "access", used in sentences and lists
+    # `administers = True` where it changes Portico itself: while no rule speaks of it, administrators ask and decide,
+    # and no rule may allow it without somebody else's yes.
     holds_when_approved: bool  # the approval gives what was asked for, and work outside only follows it
 
     def validate(self, draft: Draft) -> Mapping[str, Any]:
@@ -122,6 +124,10 @@ class Registry:
 
     def names(self) -> list[str]:
         return sorted(self._capabilities)
+
+    def administers(self, name: str) -> bool:
+        """Whether it changes Portico itself, so that it is never anybody's alone."""
+        return bool(getattr(self._capabilities.get(name), "administers", False))
 
     def url_of(self, intent: Intent) -> str:
         capability = self._capabilities.get(intent.capability)

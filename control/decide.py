@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
-from control import clock, subjects
+from control import administrators, clock, subjects
 from control import policy as policies
-from control.capability import Ask
+from control.capability import Ask, registry
 from control.deciders import Named, People, named_by, read_people
 from control.durations import compact_duration
 from control.matching import Check, Match, Moment, Question, Requester, bindings_of, denial_of, matches_of
@@ -47,6 +47,7 @@ class Verdict:
     approver_users: tuple[str, ...] = ()
     approvals_needed: int = 0
     approvers: tuple[User, ...] = ()
+    approver_ids: tuple[int, ...] = ()  # people who are named by no rule, but by their account
     max_duration: timedelta | None = None
     default_duration: timedelta | None = None
     start_within: timedelta = timedelta(0)  # how far ahead the rule lets a window begin
@@ -127,7 +128,13 @@ def decide_all(
     try:
         found = policies.parsed(revision)
         read = partial(read_people, actor)
-        return judge(found, requester_of(actor), subject, asked, read=read, policy=revision, now=now)
+        verdicts = judge(found, requester_of(actor), subject, asked, read=read, policy=revision, now=now)
+        return [
+            administrators.verdict(verdict, actor)
+            if registry.administers(one.ask.capability) and not found.rules_for(one.ask.capability, "")
+            else verdict
+            for one, verdict in zip(asked, verdicts, strict=True)
+        ]
     except Exception:  # the edge of the rules: whatever went wrong, nothing is allowed by it
         log.exception("rules of revision %s could not be applied", revision.pk)
         return [Verdict(_DENY, _BROKEN, policy=revision)] * len(asked)

@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 from django.contrib.auth.models import Group
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from control import audit, clock, people, request_notices, subjects
 from control.capability import Draft, Plan, registry
@@ -206,7 +207,7 @@ def _follow(intent: Intent, verdict: Verdict, now: datetime) -> None:
 
 def _ask(intent: Intent, verdict: Verdict) -> None:
     groups = Group.objects.filter(name__in=verdict.approver_groups)
-    persons = User.objects.filter(entity_ref__in=verdict.approver_users)
+    persons = User.objects.filter(Q(entity_ref__in=verdict.approver_users) | Q(pk__in=verdict.approver_ids))
     Approver.objects.bulk_create(
         [Approver(intent=intent, group=group) for group in groups]
         + [Approver(intent=intent, user=person) for person in persons]

@@ -108,15 +108,77 @@ class ApiToken(models.Model):
 class PolicyRevision(models.Model):
     """One whole, valid set of RBAC documents. The newest is in force."""
 
+    class Origin(models.TextChoices):
+        FILES = "files", "Files of the server"
+        GIT = "git", "A git repository"
+        CHANGE = "change", "An approved change"
+        BREAK_GLASS = "break_glass", "Break-glass on the server"
+
     digest = models.CharField(max_length=64)
     documents = models.JSONField()  # as parsed, each with its file and line
     sources = models.JSONField(default=list)  # [{"path": …, "sha256": …}]
     published_at = models.DateTimeField(auto_now_add=True)
     published_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT)
+    origin = models.CharField(max_length=11, choices=Origin, default=Origin.FILES)
+    note = models.TextField(blank=True)  # why the glass was broken
+    intent = models.ForeignKey("Intent", null=True, on_delete=models.PROTECT, related_name="+")  # of a change
+
+    class Meta:
+        constraints = [
+            CheckConstraint(
+                condition=Q(origin__in=["files", "git", "change", "break_glass"]), name="policy_origin_known"
+            ),
+            CheckConstraint(
+                condition=Q(origin="change", intent__isnull=False) | ~Q(origin="change") & Q(intent=None),
+                name="policy_change_has_its_request",
+            ),
+            CheckConstraint(
+                condition=~Q(origin="break_glass") | ~Q(note=""), name="policy_break_glass_says_why"
+            ),
+        ]
 
     @property
     def short(self) -> str:
         return self.digest[:7]
+
+
+class PolicyProposal(models.Model):
+    """A whole, valid set of rules that somebody wants in force; `intent` once it was sent. Documents never change."""
+
+    digest = models.CharField(max_length=64)
+    documents = models.JSONField()
+    sources = models.JSONField(default=list)
+    tests = models.PositiveIntegerField(default=0)  # rule tests that came along, and passed
+    author_email = models.CharField(
+        max_length=254, blank=True
+    )  # of the commit, where Portico itself proposes it
+    based_on = models.ForeignKey(PolicyRevision, on_delete=models.PROTECT, related_name="proposals")
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="policy_proposals"
+    )
+    intent = models.OneToOneField(
+        "Intent", null=True, on_delete=models.PROTECT, related_name="policy_proposal"
+    )
+
+    @property
+    def short(self) -> str:
+        return self.digest[:7]
+
+
+class PolicyReading(models.Model):
+    """How it went when PORTICO_POLICY_PATHS was read last; one row. A failed reading keeps the rules in force."""
+
+    read_at = models.DateTimeField()
+    succeeded_at = models.DateTimeField(null=True)
+    problem = models.TextField(blank=True)  # what was wrong the last time; empty when nothing was
+    commits = models.JSONField(default=dict)  # repository → commit, of the last reading that succeeded
+    proposal = models.ForeignKey(
+        PolicyProposal, null=True, on_delete=models.SET_NULL
+    )  # where somebody must agree
+
+    class Meta:
+        constraints = [CheckConstraint(condition=Q(pk=1), name="policy_reading_one_row")]
 
 
 class State(models.TextChoices):

@@ -9,29 +9,46 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from control import audit
 from control.capability import registry
-from control.errors import PolicyInvalid
-from control.models import PolicyRevision, User
+from control.errors import PlanChanged, PolicyInvalid
+from control.models import Intent, PolicyProposal, PolicyRevision, User
 from control.policy_documents import PolicySet
 from control.policy_fields import Problem
-from control.policy_schema import read_set, unknown_capabilities
+from control.policy_schema import allowed_alone, read_set, unknown_capabilities
 from control.policy_yaml import Document, UnreadableYamlError, read_documents
 
 if TYPE_CHECKING:
     from control.rule_tests import Case
 
+Origin = PolicyRevision.Origin
+Shown = Callable[[Path], str]
 DEFAULT_PATH = Path(__file__).parent / "default_policy"  # everybody may run templates, nothing else
 SUFFIXES = {".yaml", ".yml"}
 _PUBLISH_LOCK = 7_340_003  # any number, the same in every process
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A whole, valid set: what it says, where it was read, and how many tests it passed."""
+
+    found: PolicySet
+    digest: str
+    sources: list[dict[str, Any]]
+    tests: int
+
+    @property
+    def documents(self) -> list[dict[str, Any]]:
+        """As they are stored."""
+        return [{"path": doc.path, "line": doc.line, "document": doc.data} for doc in self.found.documents]
 
 
 def load(paths: Sequence[Path]) -> PolicySet:
@@ -39,27 +56,34 @@ def load(paths: Sequence[Path]) -> PolicySet:
 
     Tests that lie with the rules must pass.
     """
+    return load_whole(paths).found
+
+
+def load_whole(paths: Sequence[Path], *, shown: Shown = str) -> Loaded:
+    """As `load`, with where it was read; `shown` says how a file is called in messages and on pages."""
     from control.rule_test_run import problems_of  # it decides, and deciding asks this module
 
-    found, cases = read(paths)
+    found, cases = read(paths, shown=shown)
     if not found.documents:
         raise PolicyInvalid([(_named(paths), 1, "there is no rule document here. Name files or folders.")])
     if problems := problems_of(cases, found):
         raise PolicyInvalid(problems)
-    return found
+    sources = [{"path": shown(path), "sha256": _sha256(path)} for path in _files(paths)]
+    return Loaded(found, digest_of(found), sources, len(cases))
 
 
-def read(paths: Sequence[Path]) -> tuple[PolicySet, list[Case]]:
+def read(paths: Sequence[Path], *, shown: Shown = str) -> tuple[PolicySet, list[Case]]:
     """The rules in files and folders, and the cases of their tests, which are not run. Raises `PolicyInvalid`.
 
     Without rules the set is empty.
     """
     from control.rule_tests import is_test, read_tests
 
-    documents, problems = _read(paths)
+    documents, problems = _read(paths, shown)
     found, meaning_problems = read_set([document for document in documents if not is_test(document)])
     cases, test_problems = read_tests([document for document in documents if is_test(document)])
     problems += meaning_problems + unknown_capabilities(found, registry.names()) + test_problems
+    problems += allowed_alone(found, [name for name in registry.names() if registry.administers(name)])
     if not documents and not problems:
         problems.append((_named(paths), 1, "there is no rule document here. Name files or folders."))
     if problems:
@@ -71,34 +95,76 @@ def _named(paths: Iterable[Path]) -> str:
     return ", ".join(map(str, paths))
 
 
-def publish(paths: Sequence[Path], *, by: User | None) -> PolicyRevision:
+def publish(
+    paths: Sequence[Path], *, by: User | None, origin: Origin = Origin.FILES, note: str = ""
+) -> PolicyRevision:
     """Put the set in `paths` in force; a set that is in force already stays the same revision.
 
-    Raises `PolicyInvalid`, and then nothing has changed. One publisher at a time.
+    Raises `PolicyInvalid`, and then nothing has changed.
     """
-    found = load(paths)
-    digest = digest_of(found)
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_PUBLISH_LOCK])
-        before = in_force()
-        if before and before.digest == digest:
-            return before
-        revision = PolicyRevision.objects.create(
-            digest=digest,
-            documents=[{"path": doc.path, "line": doc.line, "document": doc.data} for doc in found.documents],
-            sources=[{"path": str(path), "sha256": _sha256(path)} for path in _files(paths)],
-            published_by=by,
-        )
-        _record(revision, before, by)
+    return put_in_force(load_whole(paths), by=by, origin=origin, note=note)
+
+
+@transaction.atomic
+def put_in_force(
+    loaded: Loaded, *, by: User | None, origin: Origin = Origin.FILES, note: str = ""
+) -> PolicyRevision:
+    """The set, unless it is in force already. One publisher at a time."""
+    _lock()
+    before = in_force()
+    if before and before.digest == loaded.digest:
+        return before
+    revision = PolicyRevision.objects.create(
+        digest=loaded.digest,
+        documents=loaded.documents,
+        sources=loaded.sources,
+        published_by=by,
+        origin=origin,
+        note=note,
+    )
+    _record(revision, before, by)
     return revision
 
 
-def publish_at_start() -> PolicyRevision:
-    """What PORTICO_POLICY_PATHS names; without it the shipped default, unless rules were published before."""
-    if settings.PORTICO_POLICY_PATHS:
-        return publish(settings.PORTICO_POLICY_PATHS, by=None)
-    return in_force() or publish([DEFAULT_PATH], by=None)
+@transaction.atomic
+def put_proposed_in_force(proposal: PolicyProposal, intent: Intent) -> PolicyRevision:
+    """What was approved, in the approving transaction. Raises `PlanChanged` when other rules came into force meanwhile.
+
+    The documents must be those whose digest was approved, and still a valid set.
+    """
+    _lock()
+    before = in_force()
+    if before is None or before.pk != proposal.based_on_id:
+        raise PlanChanged(
+            "Other rules came into force since this was proposed, so what was compared is not what would change. "
+            "Reject it, and let it be proposed again."
+        )
+    found, problems = read_set(_documents(proposal.documents))
+    if problems or digest_of(found) != intent.parameters["digest"]:
+        raise PlanChanged(
+            "The proposed rules are not what was sent. Reject this, and let it be proposed again."
+        )
+    revision = PolicyRevision.objects.create(
+        digest=proposal.digest,
+        documents=proposal.documents,
+        sources=proposal.sources,
+        published_by=intent.requested_by,
+        origin=Origin.CHANGE,
+        intent=intent,
+    )
+    _record(revision, before, intent.requested_by, intent)
+    return revision
+
+
+def _lock() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_PUBLISH_LOCK])
+
+
+def has_rules_of_its_own() -> bool:
+    """Whether rules other than those that Portico ships are in force."""
+    revision = in_force()
+    return revision is not None and revision.digest != digest_of(load([DEFAULT_PATH]))
 
 
 def in_force() -> PolicyRevision | None:
@@ -121,9 +187,17 @@ def parsed_by_key(pk: int, digest: str) -> PolicySet:
     return found
 
 
-def documents_of(revision: PolicyRevision) -> list[Document]:
-    """As they were published, also if today's Portico would not take them any more."""
-    return _documents(revision.documents)
+def documents_of(kept: PolicyRevision | PolicyProposal) -> list[Document]:
+    """As they were published or proposed, also if today's Portico would not take them any more."""
+    return _documents(kept.documents)
+
+
+def read_again(proposal: PolicyProposal) -> PolicySet:
+    """Raises `PolicyInvalid` when today's Portico would not take it any more."""
+    found, problems = read_set(_documents(proposal.documents))
+    if problems:
+        raise PolicyInvalid(problems)
+    return found
 
 
 def _documents(kept: Iterable[dict[str, Any]]) -> list[Document]:
@@ -136,14 +210,19 @@ def digest_of(found: PolicySet) -> str:
     return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
-def _record(revision: PolicyRevision, before: PolicyRevision | None, by: User | None) -> None:
+def _record(
+    revision: PolicyRevision, before: PolicyRevision | None, by: User | None, intent: Intent | None = None
+) -> None:
+    broken = revision.origin == Origin.BREAK_GLASS
+    detail = f"Before: {before.short}." if before else "These are the first rules."
     audit.record(
-        "policy.published",
+        "policy.break_glass" if broken else "policy.published",
         actor=by,
-        summary=f"Rules {revision.short} are in force",
-        detail=f"Before: {before.short}." if before else "These are the first rules.",
+        intent=intent,
+        summary=f"Rules {revision.short} are in force{' by break-glass' if broken else ''}",
+        detail=f"{detail} “{revision.note}”" if revision.note else detail,
         before={"digest": before.digest} if before else {},
-        after={"digest": revision.digest, "sources": revision.sources},
+        after={"digest": revision.digest, "sources": revision.sources, "origin": revision.origin},
     )
 
 
@@ -164,7 +243,7 @@ def _inside(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def _read(paths: Sequence[Path]) -> tuple[list[Document], list[Problem]]:
+def _read(paths: Sequence[Path], shown: Shown) -> tuple[list[Document], list[Problem]]:
     documents: list[Document] = []
     problems: list[Problem] = []
     try:
@@ -173,11 +252,11 @@ def _read(paths: Sequence[Path]) -> tuple[list[Document], list[Problem]]:
         return [], [(str(error.filename), 1, f"cannot be read: {error.strerror or error}.")]
     for path in files:
         try:
-            documents += list(read_documents(path, str(path)))
+            documents += list(read_documents(path, shown(path)))
         except UnreadableYamlError as error:
-            problems.append((str(path), error.line, error.message))
+            problems.append((shown(path), error.line, error.message))
         except OSError as error:
-            problems.append((str(path), 1, f"cannot be read: {error.strerror or error}."))
+            problems.append((shown(path), 1, f"cannot be read: {error.strerror or error}."))
     return documents, problems
 
 

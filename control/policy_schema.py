@@ -80,6 +80,24 @@ def unknown_capabilities(found: PolicySet, known: Collection[str]) -> list[Probl
     return problems
 
 
+def allowed_alone(found: PolicySet, names: Collection[str]) -> list[Problem]:
+    """Rules that would let somebody change Portico itself (`names`) without anybody else's yes."""
+    places = {
+        document.data["metadata"].get("name"): document
+        for document in found.documents
+        if isinstance(document.data, dict) and document.data.get("kind") == "AccessRule"
+    }
+    alone = [
+        rule for rule in found.rules if rule.capabilities.intersection(names) and not rule.approval.count
+    ]
+    words = "needs a second person: name who must agree under approval."
+    return [
+        (place.path, place.line_of(("spec", "approval")), f"{', '.join(sorted(rule.capabilities))} {words}")
+        for rule in alone
+        if (place := places.get(rule.name))
+    ]
+
+
 def _check_names(readers: Iterable[_Reader]) -> None:
     seen: dict[tuple[str, str], Document] = {}
     for reader in readers:

@@ -1,13 +1,16 @@
-"""Pages of the rules: those in force, all revisions, any two compared. Read-only."""
+"""Pages of the rules: those in force, all revisions, any two compared."""
 
 from __future__ import annotations
 
+from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_safe
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
 
-from control import revisions, rulebook
+from control import policy_change_page, policy_sources, revisions, rulebook, tasks
+from control.errors import Refused
 from control.models import PolicyRevision
 from control.web import person
 
@@ -16,7 +19,26 @@ from control.web import person
 @login_required
 def rules(request: HttpRequest) -> HttpResponse:
     """The rules in force, in words."""
-    return render(request, "control/rules.html", rulebook.context(person(request)))
+    user = person(request)
+    context = {
+        **rulebook.context(user),
+        "waiting_changes": policy_change_page.waiting(user),
+        "reading": policy_sources.last_reading() if settings.PORTICO_POLICY_PATHS else None,
+        "may_read_again": user.is_staff and not user.is_agent and policy_sources.has_git(),
+    }
+    return render(request, "control/rules.html", context)
+
+
+@require_POST
+@login_required
+def read_again(request: HttpRequest) -> HttpResponse:
+    """Ask a worker to read the repositories now; the page says how it went."""
+    user = person(request)
+    if not user.is_staff or user.is_agent:
+        raise Refused("Only administrators have the rules read again.")
+    tasks.read_rules.apply_async(retry=False)
+    messages.success(request, "The rules are being read. This page says how it went.")
+    return redirect("control:rules")
 
 
 @require_safe
@@ -30,7 +52,7 @@ def revisions_list(request: HttpRequest) -> HttpResponse:
 @login_required
 def revision(request: HttpRequest, revision_id: int) -> HttpResponse:
     """One set: what it changed, and what was decided under it."""
-    found = get_object_or_404(PolicyRevision.objects.select_related("published_by"), pk=revision_id)
+    found = get_object_or_404(PolicyRevision.objects.select_related("published_by", "intent"), pk=revision_id)
     context = revisions.show_context(found, person(request), request.GET.get("page", ""))
     return render(request, "control/revision.html", context)
 

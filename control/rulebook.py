@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from control import policy
-from control.models import User
+from control.models import PolicyRevision, User
 from control.policy_text import text_of
 from control.policy_yaml import Document
 from control.rule_changes import place_of
@@ -43,7 +43,12 @@ def context(user: User) -> dict[str, Any]:
             }
         )
     groups = [(title, words, entries[kind]) for kind, title, words in KINDS if kind in entries]
-    return {"revision": revision, "groups": groups, "total": len(documents)}
+    return {
+        "revision": revision,
+        "groups": groups,
+        "total": len(documents),
+        "broken_glass": revision is not None and revision.origin == PolicyRevision.Origin.BREAK_GLASS,
+    }
 
 
 def readable(documents: Iterable[Document], user: User) -> list[Document]:

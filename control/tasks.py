@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from control import approvals, audit, deliveries, execution, intents, mail
+from control import approvals, audit, deliveries, execution, intents, mail, policy_sources
 
 
 @shared_task(name="control.run", ignore_result=True)
@@ -36,3 +36,8 @@ def forget_told() -> None:
 def seal() -> None:
     while audit.seal() >= audit.SEAL_BATCH:
         pass
+
+
+@shared_task(name="control.read_rules", ignore_result=True)
+def read_rules() -> None:
+    policy_sources.read_again()

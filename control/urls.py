@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from control import (
+    change_views,
     channel_views,
     notice_views,
     notice_wish_views,
@@ -31,6 +32,11 @@ urlpatterns = [
     path("rules/", rule_views.rules, name="rules"),
     path("rules/revisions/", rule_views.revisions_list, name="revisions"),
     path("rules/revisions/<int:revision_id>/", rule_views.revision, name="revision"),
+    path("rules/read/", rule_views.read_again, name="rules_read"),
+    path("rules/change/", change_views.upload, name="policy_upload"),
+    path("rules/change/<int:proposal_id>/", change_views.draft, name="policy_draft"),
+    path("rules/changes/<uuid:intent_id>/", change_views.show, name="policy_change"),
+    path("rules/changes/<uuid:intent_id>/withdraw/", change_views.withdraw, name="policy_withdraw"),
     path("rules/compare/", rule_views.compare, name="compare"),
     path("profile/", profile_views.profile, name="profile"),
     path("profile/tokens/<int:token_id>/revoke/", profile_views.revoke_token, name="token_revoke"),

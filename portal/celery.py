@@ -49,6 +49,7 @@ app.conf.update(
         "deliver": {"task": "control.deliver", "schedule": float(settings.PORTICO_SWEEP_SECONDS)},
         "forget": {"task": "control.forget_told", "schedule": 3_600.0},
         "seal": {"task": "control.seal", "schedule": 60.0},
+        "rules": {"task": "control.read_rules", "schedule": float(settings.PORTICO_REFRESH_SECONDS)},
         "refresh": {"task": "catalog.refresh_due", "schedule": 30.0},
         "scaffolder": {"task": "scaffolder.forget_ended", "schedule": 300.0},
         "access": {"task": "access.sweep", "schedule": float(settings.PORTICO_SWEEP_SECONDS)},

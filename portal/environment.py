@@ -42,6 +42,13 @@ def words(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
+def one_of(name: str, default: str, accepted: tuple[str, ...]) -> str:
+    word = text(name, default).lower()
+    if word not in accepted:
+        raise ImproperlyConfigured(f"{name}={word!r} is not understood. Use one of {', '.join(accepted)}.")
+    return word
+
+
 def mapping(name: str, default: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     """JSON: names, each with its own mapping. The value is not quoted when it is refused, for it may hold secrets."""
     raw = os.environ.get(name, "").strip()

@@ -201,7 +201,14 @@ PORTICO_SWEEP_SECONDS = env.number("PORTICO_SWEEP_SECONDS", 5, least=1)
 # A worker that has not been heard of for this long is dead and its intents go to another.
 PORTICO_LEASE_SECONDS = env.number("PORTICO_LEASE_SECONDS", 20, least=2)
 PORTICO_REFRESH_SECONDS = env.number("PORTICO_REFRESH_SECONDS", 300, least=10)
-PORTICO_POLICY_PATHS = [Path(p).expanduser() for p in env.words("PORTICO_POLICY_PATHS")]
+# Files and folders; with :// a git repository, like https://git.example.com/team/rules.git//policy?ref=main
+PORTICO_POLICY_PATHS = [
+    text if "://" in text else Path(text).expanduser() for text in env.words("PORTICO_POLICY_PATHS")
+]
+# Which changes of rules need a second person: those that nobody reviewed elsewhere, all of them, or none on the server.
+PORTICO_POLICY_SECOND_PERSON = env.one_of(
+    "PORTICO_POLICY_SECOND_PERSON", "unreviewed", ("unreviewed", "always", "never")
+)
 # Outside systems that access is given in, by target. PostgreSQL without a `dsn` is the server of the portal's database.
 PORTICO_CONNECTORS = env.mapping(
     "PORTICO_CONNECTORS",

@@ -165,7 +165,7 @@ def test_whom_a_visibility_rule_hides_it_from_can_ask_for_nothing(
     shown = page(
         client_for(tomas), person="maya.okafor", role="staging-shell", environment="staging", duration="1h"
     )
-    assert "Maya Okafor does not see" in shown
+    assert "Refused Maya Okafor does not see payments in the catalogue, so it cannot be asked for." in shown
     assert "Allowed at once, up to" not in shown
     assert client_for(maya).get(reverse("access:explain"), {"entity": room.REF}).status_code == 404
 

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from control import policy
+from control import policy, policy_sources
 from control.errors import PolicyInvalid
 from control.models import AuditEvent, PolicyRevision
 
@@ -203,17 +203,17 @@ def test_going_back_to_earlier_rules_is_a_new_revision(tmp_path: Path) -> None:
 
 @pytest.mark.django_db
 def test_a_fresh_portico_has_rules_for_templates_and_no_access() -> None:
-    revision = policy.publish_at_start()
+    revision = policy_sources.publish_at_start()
     found = policy.parsed(revision)
     assert [rule.capabilities for rule in found.rules] == [frozenset({"scaffolder.run"})]
     assert not found.roles
-    assert policy.publish_at_start() == revision
+    assert policy_sources.publish_at_start() == revision
 
 
 @pytest.mark.django_db
 def test_rules_that_somebody_published_stay_at_the_next_start(tmp_path: Path) -> None:
     mine = policy.publish([write(tmp_path, ROLE)], by=None)
-    assert policy.publish_at_start() == mine
+    assert policy_sources.publish_at_start() == mine
 
 
 def test_the_demo_rules_are_a_whole_set() -> None:

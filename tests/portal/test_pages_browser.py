@@ -57,6 +57,7 @@ SEEN_BY = {
         "/rules/revisions/",
         "/rules/revisions/2/",
         "/rules/compare/?from=1&to=2",
+        "/rules/change/",
         "/rules/explain/",
         "/rules/explain/?entity=component:default/payments&person=maya.okafor&role=production-logs&environment=production&duration=2h",
         "/runs/?of=all",

@@ -9,8 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from control import junit, policy, replay
-from control.errors import PolicyInvalid
+from control import junit, policy, policy_change, policy_sources, replay
+from control.errors import ControlError, PolicyInvalid
+from control.models import PolicyRevision, State, User
 from control.policy_documents import PolicySet
 from control.rule_test_run import Result, run, untested
 
@@ -29,6 +30,18 @@ class Command(BaseCommand):
             type=Path,
             help="default: PORTICO_POLICY_PATHS, else the rules that Portico ships",
         )
+        load.add_argument(
+            "--break-glass",
+            metavar="WHY",
+            default="",
+            help="without the second person that a change needs; recorded, shown on the rules, told to administrators",
+        )
+        propose = actions.add_parser("propose", help="ask a second person to put rules in force")
+        propose.add_argument("paths", nargs="+", type=Path, help="files or folders with the whole set")
+        propose.add_argument(
+            "--as", dest="username", required=True, metavar="USERNAME", help="who proposes it"
+        )
+        propose.add_argument("--reason", required=True, help="why, for whoever must agree")
         test = actions.add_parser("test", help="run RuleTests, change nothing")
         test.add_argument(
             "paths",
@@ -50,26 +63,57 @@ class Command(BaseCommand):
             if action == "check":
                 self.stdout.write(f"This set can be put in force: {_counted(policy.load(paths))}.")
             elif action == "test":
-                self._test(paths or settings.PORTICO_POLICY_PATHS, options["junit"], quiet=options["quiet"])
+                self._test(paths or _files_of_settings(), options["junit"], quiet=options["quiet"])
             elif action == "replay":
                 self._replay(paths, options["days"])
+            elif action == "propose":
+                self._propose(paths, options["username"], options["reason"])
             else:
-                self._load(paths)
+                self._load(paths, options["break_glass"].strip())
         except PolicyInvalid as refusal:
             count = len(refusal.problems)
             raise CommandError(
                 f"{refusal}\n{count} {'problem' if count == 1 else 'problems'}. The rules in force have not changed."
             ) from None
 
-    def _load(self, paths: list[Path]) -> None:
+    def _load(self, paths: list[Path], why: str) -> None:
         before = policy.in_force()
-        revision = policy.publish(paths, by=None) if paths else policy.publish_at_start()
+        revision = self._loaded(paths, why)
+        counted = _counted(policy.parsed(revision))
         if before and before.pk == revision.pk:
-            self.stdout.write(
-                f"Rules {revision.short} were in force already: {_counted(policy.parsed(revision))}."
-            )
+            self.stdout.write(f"Rules {revision.short} were in force already: {counted}.")
         else:
-            self.stdout.write(f"Rules {revision.short} are in force: {_counted(policy.parsed(revision))}.")
+            self.stdout.write(f"Rules {revision.short} are in force: {counted}.")
+
+    def _loaded(self, paths: list[Path], why: str) -> PolicyRevision:
+        loaded = policy.load_whole(paths) if paths else policy_sources.configured()
+        if why:
+            return policy_change.break_glass(loaded, why)
+        if policy_change.needs_second_person(loaded, is_reviewed=not paths):
+            raise CommandError(
+                "Rules of yours are in force, so a second person must agree to others:\n"
+                "  manage.py rules propose PATHS --as USERNAME --reason WHY\n"
+                "In an emergency: manage.py rules load PATHS --break-glass WHY. It is recorded, shown on the rules and "
+                "told to all administrators."
+            )
+        return policy.put_in_force(loaded, by=None) if paths else policy_sources.publish_at_start()
+
+    def _propose(self, paths: list[Path], username: str, reason: str) -> None:
+        user = User.objects.filter(username=username).first()
+        if user is None:
+            raise CommandError(f"Nobody here is called {username}.")
+        try:
+            proposal = policy_change.keep(policy.load_whole(paths), by=user)
+            intent = policy_change.send(proposal, by=user, reason=reason)
+        except ControlError as refusal:
+            if isinstance(refusal, PolicyInvalid):
+                raise
+            raise CommandError(str(refusal)) from None
+        message = intent.decisions.latest("id").explanation["message"]
+        if intent.state == State.DENIED:
+            raise CommandError(f"Refused. {message}")
+        self.stdout.write(f"Proposed as {intent.short}. {message}")
+        self.stdout.write(f"{intent.plan['summary']}")
 
     def _test(self, paths: list[Path], report: Path | None, *, quiet: bool) -> None:
         if not paths:
@@ -130,6 +174,10 @@ class Command(BaseCommand):
                 for check in result.verdict.checks:
                     met = {True: "met", False: "not met", None: "not looked at"}[check.ok]
                     self.stdout.write(f"       {met}: {check.others}")
+
+
+def _files_of_settings() -> list[Path]:
+    return [place for place in settings.PORTICO_POLICY_PATHS if isinstance(place, Path)]
 
 
 def _days(text: str) -> int:

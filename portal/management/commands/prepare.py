@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from control import policy
+from control import policy, policy_sources
 from control.errors import PolicyInvalid
 from portal import demo
 from portal.welcome import SIGN_INS
@@ -58,7 +58,7 @@ class Command(BaseCommand):
     def _publish_rules(self) -> None:
         """A set that cannot be taken leaves the one before in force; without one, nothing would be allowed."""
         try:
-            policy.publish_at_start()
+            policy_sources.publish_at_start()
         except PolicyInvalid as refusal:
             if policy.in_force() is None:
                 raise CommandError(f"The rules of PORTICO_POLICY_PATHS cannot be taken.\n{refusal}") from None
