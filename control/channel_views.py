@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from control import deliveries, mail, notices
 from control.models import Channel, Delivery, User
 from control.notice_choices import mail_is_set_up
+from control.receivers import receivers
 from control.web import person
 
 
@@ -70,7 +71,7 @@ def _ways() -> list[Way]:
             failed=Count("pk", filter=Q(state=Delivery.State.FAILED)),
         )
     }
-    titles = {mail.CHANNEL: ("Mail", mail_is_set_up())}
+    titles = {mail.CHANNEL: ("Mail", mail_is_set_up())} | {one.name: (one.name, True) for one in receivers()}
     return [
         Way(
             name,

@@ -14,7 +14,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models.functions import Coalesce
 
-from control import clock, notice_choices
+from control import clock, notice_choices, webhooks
 from control.models import Happening, Notice, User
 from control.notice_topics import topic_named
 
@@ -54,7 +54,9 @@ def tell(news: News, people: Iterable[int]) -> Happening:
 
     Closed accounts hear nothing. Called again with other people, those hear of it too.
     """
-    happening, _ = Happening.objects.get_or_create(key=news.key, defaults=_fields(news))
+    happening, is_new = Happening.objects.get_or_create(key=news.key, defaults=_fields(news))
+    if is_new:
+        webhooks.owe(happening)
     Notice.objects.bulk_create(
         _notices(happening, _reached(people)), batch_size=_BATCH, ignore_conflicts=True
     )

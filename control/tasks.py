@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from control import approvals, audit, deliveries, execution, intents, mail, policy_sources
+from control import approvals, audit, deliveries, execution, intents, mail, policy_sources, webhooks
 
 
 @shared_task(name="control.run", ignore_result=True)
@@ -24,6 +24,7 @@ def sweep() -> None:
 @shared_task(name="control.deliver", ignore_result=True)
 def deliver() -> None:
     mail.work_off_mail()
+    webhooks.work_off_calls()
 
 
 @shared_task(name="control.forget_told", ignore_result=True)

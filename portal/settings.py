@@ -227,6 +227,10 @@ PORTICO_GIT_HOSTS = dict(
 PORTICO_INTEGRATIONS = env.records("PORTICO_INTEGRATIONS")
 # Private networks are closed to the URL reader unless named: host[:port].
 PORTICO_READING_ALLOW = env.words("PORTICO_READING_ALLOW")
+# Chats and systems that are told what happens: a list of mappings (docs/notifications.md), for `control.receivers`.
+PORTICO_RECEIVERS = env.records("PORTICO_RECEIVERS")
+# Private networks are closed to receivers too unless named: host[:port].
+PORTICO_SENDING_ALLOW = env.words("PORTICO_SENDING_ALLOW")
 # Folders that file locations and file:// remotes may lie in.
 PORTICO_FILE_ROOTS = [
     Path(p).expanduser().resolve() for p in env.words("PORTICO_FILE_ROOTS", str(PORTICO_HOME / "git"))
@@ -240,5 +244,7 @@ LOGGING = {
     "formatters": {"plain": {"format": _LINE, "datefmt": "%H:%M:%S"}},
     "filters": {"routine": {"()": "portal.log.NotRoutine"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["routine"]}},
+    # Told in full it would write addresses into the log, which for some receivers are the secret.
+    "loggers": {"urllib3": {"level": "INFO"}},
     "root": {"handlers": ["console"], "level": env.text("PORTICO_LOG_LEVEL", "INFO")},
 }

@@ -5,15 +5,14 @@ Secrets are read when they are used, so a file that is rotated counts at once; t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from catalog.errors import Unreadable
+from control import setting_secrets
 
 GITHUB, GITLAB, BACKSTAGE = "github", "gitlab", "backstage"
 _PUBLIC = {GITHUB: "github.com", GITLAB: "gitlab.com"}
@@ -28,29 +27,17 @@ class IntegrationInvalid(ValueError):
 
 
 @dataclass(frozen=True)
-class Secret:
-    """A text that is known only to who asks for it: as it stands in the setting, in a file, or in a variable."""
+class Secret(setting_secrets.Secret):
+    """A text that is known only to who asks for it."""
 
-    name: str
-    text: str = field(default="", repr=False)
-    file: str = ""
-    variable: str = ""
+    setting: str = "PORTICO_INTEGRATIONS"
 
     def read(self) -> str:
         """The text; empty when none is set. Raises `Unreadable` for a file or variable that is named but not there."""
-        if self.file:
-            try:
-                return Path(self.file).expanduser().read_text().strip()
-            except OSError as error:
-                raise Unreadable(
-                    f"The file with the {self.name} cannot be read: {error.strerror}. Correct {self.name}_file in "
-                    "PORTICO_INTEGRATIONS."
-                ) from error
-        if self.variable and not os.environ.get(self.variable):
-            raise Unreadable(
-                f"The variable {self.variable}, which should hold the {self.name}, is not set. Set it, and start again."
-            )
-        return os.environ[self.variable].strip() if self.variable else self.text
+        try:
+            return super().read()
+        except setting_secrets.SecretMissing as error:
+            raise Unreadable(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -124,9 +111,8 @@ def _usual_api(type: str, host: str) -> str:
 
 
 def _secret(entry: Mapping[str, str], name: str, where: str) -> Secret:
-    given = [entry.get(f"{name}{how}", "") for how in ("", "_file", "_env")]
-    if sum(map(bool, given)) > 1:
-        raise IntegrationInvalid(
-            f"{where} gives its {name} twice. Keep one of {name}, {name}_file, {name}_env."
-        )
-    return Secret(name, *given)
+    try:
+        found = setting_secrets.secret_of(entry, name, "")
+    except setting_secrets.SecretTwice as error:
+        raise IntegrationInvalid(f"{where} {error}") from None
+    return Secret(found.name, found.text, found.file, found.variable)
