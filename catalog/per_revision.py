@@ -20,6 +20,7 @@ from control.per_request import once
 
 KEEP_SECONDS = 600
 NUMBER = "number of the catalogue"  # where it is kept for a request
+NUMBER_COLUMN = "(SELECT concat(number, '-', changed_at) FROM catalog_catalogrevision WHERE id = 1)"
 T = TypeVar("T")
 
 
@@ -29,12 +30,8 @@ def number() -> str:
     With its time, so that a database restored from a copy is not taken for the one that was here before. Read once in
     a request, and again after a change that the request itself makes.
     """
-    return once(NUMBER, _number)
-
-
-def _number() -> str:
-    found = prepared.rows("SELECT number, changed_at FROM catalog_catalogrevision WHERE id = 1", [])
-    return f"{found[0][0]}-{found[0][1]}" if found else ""
+    found: str | None = once(NUMBER, lambda: prepared.rows(f"SELECT {NUMBER_COLUMN}", [])[0][0])
+    return found or ""
 
 
 def total(found: QuerySet[Entity]) -> int:

@@ -47,7 +47,8 @@ def search(text: str, *, user: User, kinds: Iterable[str] | None = None, limit: 
         return []
     found = _ranked(narrowed(visible, text), text)
     hits = [Hit(entity, _rank(entity)) for entity in found[:limit]]
-    if len(hits) < min(FEW, limit):
+    is_called_so = bool(hits) and hits[0].rank >= BEGINS  # nobody who types a name mistyped another
+    if len(hits) < min(FEW, limit) and not is_called_so:
         known = [hit.entity.pk for hit in hits]
         guesses = _guesses(visible.exclude(pk__in=known), text, limit - len(hits))
         hits += [Hit(entity, _rank(entity), is_guess=True) for entity in guesses]

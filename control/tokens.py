@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Hashable
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.db import transaction
 from django.utils import timezone
@@ -87,10 +89,24 @@ def revoke(token_id: int, *, by: User | None) -> ApiToken:
 
 
 _USER_FIELDS = [field.attname for field in User._meta.concrete_fields]
-_FIND = f"""
+_read_along: dict[Hashable, str] = {}
+
+
+def read_along(key: Hashable, column: str) -> None:
+    """Read `column` (a value in SQL) with each token, and keep it under `key` while the request is answered.
+
+    For what nearly every answer of an API depends on: one statement less is a tenth of a quick answer.
+    """
+    _read_along[key] = column
+    _find.cache_clear()
+
+
+@cache
+def _find() -> str:
+    return f"""
 SELECT t.id, t.digest, t.revoked_at IS NOT NULL, t.expires_at <= now(), t.last_used_at,
     EXISTS (SELECT FROM control_user o WHERE o.id = u.acts_for_id AND NOT o.is_active),
-    {", ".join(f"u.{column}" for column in _USER_FIELDS)}, {standing.COLUMNS}
+    {", ".join((*_read_along.values(), *(f"u.{column}" for column in _USER_FIELDS)))}, {standing.COLUMNS}
 FROM control_apitoken t JOIN control_user u ON u.id = t.user_id {standing.NEWEST_RULES}
 WHERE t.digest = %s::text"""  # noqa: S608  # names of columns
 
@@ -98,19 +114,22 @@ WHERE t.digest = %s::text"""  # noqa: S608  # names of columns
 def authenticate(secret: str) -> User:
     """Whose token this is. One query, and a second one at most once a minute. Raises `NotSignedIn`."""
     digest = digest_of(secret)
-    found = prepared.rows(_FIND, [digest])
+    found = prepared.rows(_find(), [digest])
     if not found or not hmac.compare_digest(found[0][1], digest):
         raise NotSignedIn("This token is not known. Make one on your profile page.")
-    token_id, _, is_revoked, is_over, last_used_at, is_left, *columns = found[0]
+    token_id, _, is_revoked, is_over, last_used_at, is_left, *rest = found[0]
     if is_revoked:
         raise NotSignedIn("This token was revoked. Make a new one on your profile page.")
     if is_over:
         raise NotSignedIn("This token has expired. Make a new one on your profile page.")
+    along, columns = rest[: len(_read_along)], rest[len(_read_along) :]
     user = User.from_db("default", _USER_FIELDS, columns[: len(_USER_FIELDS)])
     if is_left or not user.is_active:
         raise NotSignedIn("The account of this token is closed.")
     if not user.is_agent:
         per_request.keep(standing.key_of(user.pk), standing.Standing(*columns[len(_USER_FIELDS) :]))
+    for key, value in zip(_read_along, along, strict=True):
+        per_request.keep(key, value)
     _mark_used(token_id, last_used_at)
     return user
 

@@ -144,6 +144,21 @@ def test_search_says_which_hits_are_guesses_and_finds_nothing_for_nothing(many: 
     assert search("", user=maya) == search("zzzzqqqq", user=maya) == search("!!! :* &", user=maya) == []
 
 
+def test_nobody_who_types_a_name_is_shown_others_that_look_alike(
+    db: None, tmp_path: Path, maya: User
+) -> None:
+    place = Place(tmp_path / "place")
+    place.write("a.yaml", component("service-950"))
+    place.write("b.yaml", component("service-951"))
+    place.read()
+    assert [(hit.entity.name, hit.is_guess) for hit in search("service-950", user=maya)] == [
+        ("service-950", False)
+    ]
+    assert [(hit.entity.name, hit.is_guess) for hit in search("servcie-950", user=maya)] == [
+        ("service-950", True)
+    ]
+
+
 def test_who_owns_what_has_no_owner_is_found_above_it(db: None, tmp_path: Path) -> None:
     place = Place(tmp_path / "place")
     place.write(
