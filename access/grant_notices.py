@@ -1,4 +1,4 @@
-"""What holders hear of their access between its approval, which the spine tells, and its end."""
+"""What holders hear of their access after its approval, which the spine tells: its start, and its end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from control.notices import News, settle, tell
 from control.request_notices import thread_of
 from control.templatetags.times import clock_words
 
-ACCESS = Topic("access", "Your access ends", "It ended by itself, or somebody ended it early.")
+ACCESS = Topic(
+    "access", "Your access starts and ends", "At its start, when that was later, and when it ended."
+)
 ENDING = Topic(
     "ending",
     "Your access ends soon",
@@ -30,6 +32,8 @@ ANNOUNCED = (
     (timedelta(minutes=5), timedelta(minutes=15)),
     (timedelta(minutes=30), timedelta(minutes=60)),
 )
+STARTED_WITHIN = timedelta(hours=1)  # an older start is no news any more
+LATER = timedelta(minutes=1)  # a window that starts sooner after its approval was told with that
 BATCH = 100
 _ENDING = "access.ending"
 
@@ -49,6 +53,35 @@ def tell_ending() -> int:
             count += 1
         after = before
     return count
+
+
+def _open(now: datetime) -> QuerySet[Grant]:
+    """Those that hold now. Their end is not recorded, which is what the indexes of the sweep are about."""
+    return Grant.objects.live(now).filter(ended_recorded_at=None)
+
+
+def tell_started() -> int:
+    """Say that access holds now which was given for later. Returns how many."""
+    now = clock.now()
+    lately = _open(now).filter(starts_at__gt=now - STARTED_WITHIN)
+    later = lately.filter(starts_at__gt=F("intent__decided_at") + LATER)
+    key = Concat(Value("access.started:"), Cast("pk", CharField()))
+    told = Happening.objects.filter(key=OuterRef("key"))
+    started = (
+        later.annotate(key=key).exclude(Exists(told)).select_related("intent", "user").order_by("starts_at")
+    )
+    grants = list(started[:BATCH])
+    for grant in grants:
+        until = clock_words(grant.expires_at, now)
+        _tell_holder(
+            grant,
+            "access.started",
+            ACCESS,
+            f"Started: {grant.intent.title}",
+            detail=f"It holds until {until}.",
+            sign="ok",
+        )
+    return len(grants)
 
 
 def _untold(grants: QuerySet[Grant], before: timedelta) -> QuerySet[Grant]:
@@ -107,11 +140,12 @@ def ended_early(grant: Grant, by: User) -> None:
     if by.principal_id == grant.user.principal_id:
         return
     reason = f" “{grant.revoke_reason}”" if grant.revoke_reason else ""
+    has_begun = grant.revoked_at is None or grant.starts_at <= grant.revoked_at
     _tell_holder(
         grant,
         "access.ended_early",
         ACCESS,
-        f"Ended early: {grant.intent.title}",
+        f"{'Ended early' if has_begun else 'Called off'}: {grant.intent.title}",
         detail=f"By {by.label}.{reason}",
         sign="bad",
     )

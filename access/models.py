@@ -80,6 +80,8 @@ class Grant(models.Model):
             models.Index(fields=["entity_ref", "expires_at"], name="grant_entity"),
             # the sweep: ended, end not yet recorded
             models.Index(fields=["expires_at"], name="grant_to_record", condition=Q(ended_recorded_at=None)),
+            # the sweep: begun lately, begin not yet told
+            models.Index(fields=["starts_at"], name="grant_to_begin", condition=Q(ended_recorded_at=None)),
         ]
 
     @property

@@ -39,6 +39,7 @@ def sweep() -> None:
             end_of_leavers()
             end_cancelled()
             record_ends()
+            grant_notices.tell_started()
             grant_notices.tell_ending()
             reconcile_owed()
 

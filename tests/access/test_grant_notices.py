@@ -9,10 +9,10 @@ import pytest
 from django.utils import timezone
 
 from access import grants
-from access.grant_notices import tell_ending
+from access.grant_notices import tell_ending, tell_started
 from access.models import Grant
 from access.sweep import record_ends
-from control.models import Happening, Notice, User
+from control.models import Happening, Intent, Notice, User
 from tests.access import room
 
 pytestmark = pytest.mark.django_db
@@ -96,3 +96,26 @@ def test_an_end_by_somebody_else_is_told_with_their_reason_and_ones_own_is_not(
     assert happening.detail == "By Tomas Lind. “The incident is over.”"
     grants.revoke(held(maya, ends_in=60).pk, by=maya)
     assert Happening.objects.count() == 1
+
+
+def test_a_start_that_was_later_than_the_approval_is_told_once(maya: User) -> None:
+    now = timezone.now()
+    later = room.grant_between(maya, now - 2 * MINUTE, now + 60 * MINUTE)  # decided two days ago
+    room.grant_between(maya, now + 2 * MINUTE, now + 60 * MINUTE)  # not begun
+    room.grant_between(maya, now - 90 * MINUTE, now + 60 * MINUTE)  # begun long ago
+    at_once = room.grant_between(maya, now - 2 * MINUTE, now + 60 * MINUTE)
+    Intent.objects.filter(pk=at_once.intent_id).update(decided_at=at_once.starts_at)
+    assert (tell_started(), tell_started()) == (1, 0)
+    happening = Happening.objects.get()
+    assert (happening.key, happening.title) == (
+        f"access.started:{later.pk}",
+        "Started: Production logs of payments",
+    )
+
+
+def test_a_window_that_is_called_off_before_its_start_never_ended(
+    maya: User, tomas: User, service: object
+) -> None:
+    now = timezone.now()
+    grants.revoke(room.grant_between(maya, now + MINUTE, now + 60 * MINUTE).pk, by=tomas)
+    assert Happening.objects.get().title == "Called off: Production logs of payments"

@@ -49,6 +49,9 @@ SEEN_BY = {
         "/create/?q=zzzz",
         "/create/default/python-service/",
         "/runs/",
+        "/notifications/",
+        "/notifications/wishes/",
+        "/n/old/",  # 410
     ],
     "tomas.lind": ["/inbox/", "/inbox/?tab=decided", REQUEST],
     "noor.haddad": [
@@ -63,6 +66,8 @@ SEEN_BY = {
         "/runs/?of=all",
         "/locations/",
         "/locations/register/",
+        "/notifications/",
+        "/notifications/channels/",
     ],
 }
 # Pages whose address a page of the demo knows: who looks, where, and the link.
