@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from control import deliveries, mail, notices
+from control import deliveries, mail
 from control.models import Channel, Delivery, User
 from control.notice_choices import mail_is_set_up
 from control.receivers import receivers
@@ -44,9 +44,7 @@ def channels(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def try_now(request: HttpRequest) -> HttpResponse:
-    _administrator(request)
-    deliveries.try_now(request.POST.get("name", "")[:63])
-    notices.ring_on_commit()
+    deliveries.try_now(request.POST.get("name", "")[:63], by=_administrator(request))
     messages.success(request, "Tried again now. This page shows in a moment how it went.")
     return redirect("control:channels")
 

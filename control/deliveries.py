@@ -8,6 +8,7 @@ other side can tell that it is the same.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,12 +19,14 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from control import clock
-from control.models import Channel, Delivery, Happening
+from control import audit, clock
+from control.models import Channel, Delivery, Happening, User
 
 BATCH = 100  # messages of one bell; the next one is seconds away
+BUDGET_SECONDS = 30  # of one bell: a slow server must not keep a worker from other work
 LEASE = timedelta(seconds=90)  # longer than any sending of one message takes
 GIVE_UP = timedelta(days=3)  # a message older than this is of no use to anybody
+LEFT_OVER = timedelta(hours=2)  # past it, by when whoever still sends would have noticed
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=10)
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 KEPT = timedelta(days=30)  # messages that ended
@@ -55,11 +58,13 @@ def work_off(channel: str, send: Callable[[Delivery], None]) -> int:
 
     `send` raises `NotNeeded`, `Refused`, `TryLater` or `Unavailable`; anything else is a defect and tried again later.
     """
-    sent = 0
-    with _sole_sender(channel) as is_ours:
+    sent, until = 0, time.monotonic() + BUDGET_SECONDS
+    with sole_worker(channel) as is_ours:
         if not is_ours or _is_paused(channel):
             return 0
         for _ in range(BATCH):
+            if time.monotonic() > until:
+                break
             delivery = _claim(channel)
             if delivery is None or not (taken := _attempt(delivery, send)):
                 break
@@ -68,17 +73,17 @@ def work_off(channel: str, send: Callable[[Delivery], None]) -> int:
 
 
 @contextmanager
-def _sole_sender(channel: str) -> Iterator[bool]:
+def sole_worker(what: str) -> Iterator[bool]:
     """A lock of the session: behind a slow server the bells find somebody at work and go."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [_LOCK_CLASS, channel])
+        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [_LOCK_CLASS, what])
         is_ours = bool(cursor.fetchone()[0])
     try:
         yield is_ours
     finally:
         if is_ours and connection.is_usable():
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [_LOCK_CLASS, channel])
+                cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [_LOCK_CLASS, what])
 
 
 def _is_paused(channel: str) -> bool:
@@ -184,10 +189,27 @@ def _is_well(name: str) -> None:
     )
 
 
-def try_now(name: str) -> None:
+@transaction.atomic
+def try_now(name: str, *, by: User) -> None:
     """An administrator says that it works again: what waits is tried at once."""
+    from control.notices import ring_on_commit
+
+    if not Channel.objects.filter(name=name).exists():
+        return
     Channel.objects.filter(name=name, paused_until__isnull=False).update(paused_until=Now())
     Delivery.objects.filter(channel=name, state=Delivery.State.QUEUED).update(next_try_at=Now())
+    audit.record("channel.tried", actor=by, summary=f"{by.label} has {name} tried again")
+    ring_on_commit()
+
+
+def give_up_old() -> int:
+    """End what nobody tries any more, such as calls of a receiver that is not configured now. Returns how many."""
+    now = clock.now()
+    left = Delivery.objects.filter(
+        state=Delivery.State.QUEUED, lease=None, created_at__lt=now - GIVE_UP - LEFT_OVER
+    )
+    words = "Nobody sends through this way any more."
+    return left.update(state=Delivery.State.FAILED, ended_at=now, last_error=words)
 
 
 def forget_old() -> int:

@@ -10,6 +10,7 @@ import smtplib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from email.utils import formataddr
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.validators import validate_email
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.template.loader import render_to_string
 from django.urls import reverse
 
@@ -30,6 +32,7 @@ from control.notice_choices import mail_is_set_up
 
 CHANNEL = "mail"
 PEOPLE = 200  # whose mails are put together at one bell
+BREATHER = timedelta(minutes=1)  # between two mails to one person
 LISTED = 50  # notices in one mail; the page has the rest
 LONGEST_SUBJECT = 120
 
@@ -44,8 +47,13 @@ def work_off_mail() -> int:
 
 
 def gather() -> int:
-    """One mail for each person to whom notices are owed by now. Returns how many mails that were."""
-    owed = Notice.objects.filter(mail_due_at__lte=clock.now()).order_by("user_id")
+    """One mail for each person to whom notices are owed by now. Returns how many mails that were.
+
+    Nobody gets two within a minute: a burst of requests comes as one mail and a second with the rest.
+    """
+    now = clock.now()
+    just_told = Delivery.objects.filter(user=OuterRef("user"), created_at__gt=now - BREATHER)
+    owed = Notice.objects.filter(mail_due_at__lte=now).exclude(Exists(just_told)).order_by("user_id")
     people = list(owed.values_list("user_id", flat=True).distinct()[:PEOPLE])
     return sum(_gather_for(pk) for pk in people)
 

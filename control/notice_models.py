@@ -48,10 +48,12 @@ class Happening(models.Model):
     class Meta:
         constraints = [
             UniqueConstraint(fields=["key"], name="happening_told_once"),
-            CheckConstraint(condition=Q(url__startswith="/"), name="happening_leads_inside"),
+            # `//host` and `/\\host` would lead outside.
+            CheckConstraint(condition=Q(url__regex=r"^/([^/\\]|$)"), name="happening_leads_inside"),
             CheckConstraint(condition=Q(sign__in=["ok", "warn", "bad", "info"]), name="happening_sign_known"),
             CheckConstraint(
-                condition=Q(action="", action_url="") | (~Q(action="") & Q(action_url__startswith="/")),
+                condition=Q(action="", action_url="")
+                | (~Q(action="") & Q(action_url__regex=r"^/([^/\\]|$)")),
                 name="happening_action_whole",
             ),
         ]

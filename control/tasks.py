@@ -29,6 +29,7 @@ def deliver() -> None:
 
 @shared_task(name="control.forget_told", ignore_result=True)
 def forget_told() -> None:
+    deliveries.give_up_old()
     while deliveries.forget_old() >= deliveries.FORGET_BATCH:
         pass
 

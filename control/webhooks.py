@@ -21,7 +21,7 @@ from django.conf import settings
 from urllib3.util import Retry
 
 from control import clock, network, notice_links, outbound
-from control.deliveries import NotNeeded, TryLater, Unavailable, work_off
+from control.deliveries import NotNeeded, TryLater, Unavailable, sole_worker, work_off
 from control.errors import Unreachable
 from control.models import Delivery, Happening
 from control.receivers import SIGNED, Receiver, receivers
@@ -46,8 +46,9 @@ def owe(happening: Happening) -> None:
 
 
 def work_off_calls() -> int:
-    """Returns how many receivers took one."""
-    return sum(work_off(one.name, partial(_call, one)) for one in receivers())
+    """Returns how many calls were taken. One worker at a time, so that slow receivers never hold more than one."""
+    with sole_worker("every receiver") as is_ours:
+        return sum(work_off(one.name, partial(_call, one)) for one in receivers()) if is_ours else 0
 
 
 def _call(receiver: Receiver, delivery: Delivery) -> None:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
 from control import approvals, deliveries, intents, mail, notice_links
 from control.models import (
+    AuditEvent,
     Channel,
     Delivery,
     Happening,
@@ -384,6 +385,7 @@ def test_a_link_that_is_old_cut_or_of_another_kind_leads_nowhere(
     box: Mailbox, maya: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     say("one", maya)
+    Notice.objects.update(id=maya.pk)  # so that a token of the other kind would name one that is there
     mail.work_off_mail()
     good = link_in(box.taken[0])
     stop = notice_links.stopping(maya, ["decided"]).rsplit("/", 2)[1]
@@ -393,7 +395,6 @@ def test_a_link_that_is_old_cut_or_of_another_kind_leads_nowhere(
         assert "does not lead anywhere" in answer.content.decode()
     monkeypatch.setattr(notice_links, "LEADS_FOR", timedelta(0))
     assert Client().get(good).status_code == 410
-    Happening.objects.all().delete()
 
 
 def test_mail_is_stopped_with_one_click_and_not_by_looking(box: Mailbox, maya: User) -> None:
@@ -450,6 +451,18 @@ def test_a_long_daily_mail_names_the_rest(box: Mailbox, maya: User) -> None:
     assert mail.work_off_mail() == 0
 
 
+def test_a_burst_comes_as_one_mail_and_a_second_with_the_rest(box: Mailbox, maya: User, tomas: User) -> None:
+    say("one", maya)
+    assert mail.work_off_mail() == 1
+    for number in range(20):
+        say(f"more-{number}", maya)
+    say("other", tomas)
+    assert mail.work_off_mail() == 1, "only the other person"
+    Delivery.objects.update(created_at=timezone.now() - mail.BREATHER)
+    assert mail.work_off_mail() == 1
+    assert [message["Subject"] for message in box.taken][2] == "20 notifications: About more-0"
+
+
 # Secrets, and forgetting
 
 
@@ -468,6 +481,41 @@ def test_no_secret_is_in_a_message_a_row_or_the_log(
     with connection.cursor() as cursor:
         cursor.execute("SELECT d::text || coalesce(n::text, '') FROM control_delivery d, control_notice n")
         assert token not in cursor.fetchone()[0], "links are made when they are sent, and kept nowhere"
+
+
+def test_what_nobody_sends_any_more_is_given_up(settings: Any, maya: User) -> None:
+    say("one", maya)
+    mail.gather()
+    assert deliveries.give_up_old() == 0
+    Delivery.objects.update(created_at=timezone.now() - timedelta(days=4))
+    assert deliveries.give_up_old() == 1
+    assert Delivery.objects.get().state == "failed"
+
+
+@pytest.mark.parametrize("url", ["https://evil.example/", "//evil.example/", "/\\evil.example/", ""])
+def test_nothing_leads_outside(url: str, maya: User) -> None:
+    with pytest.raises(IntegrityError, match="happening_leads_inside"), transaction.atomic():
+        say("one", maya, url=url)
+    if url:
+        with pytest.raises(IntegrityError, match="happening_action_whole"), transaction.atomic():
+            say("two", maya, action="Go", action_url=url)
+
+
+def test_an_administrator_has_it_tried_at_once(
+    settings: Any, maya: User, root_admin: User, client_for: SignedIn
+) -> None:
+    port, box = free_port(), Mailbox()
+    use(settings, f"smtp://127.0.0.1:{port}")
+    say("one", maya)
+    mail.work_off_mail()
+    page = client_for(root_admin).get("/notifications/channels/").content.decode()
+    assert "Does not work" in page
+    assert "Connection refused" in page
+    with mail_server(box, port=port):
+        client_for(root_admin).post("/notifications/channels/try/", {"name": "mail"})
+        client_for(root_admin).post("/notifications/channels/try/", {"name": "nothing"})
+        assert mail.work_off_mail() == 1
+    assert AuditEvent.objects.get(action="channel.tried").actor == root_admin
 
 
 def test_old_rows_are_forgotten(box: Mailbox, maya: User) -> None:
