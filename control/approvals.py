@@ -52,6 +52,7 @@ def approve(
         _narrow(intent, narrowed)
     approval = _write(intent, by, Approval.Answer.APPROVED, digest, comment, narrowed or {})
     registry.get(intent.capability).on_answer(intent, approval)
+    request_notices.answered(intent, by)
     _conclude(intent, verdict)
     return intent
 

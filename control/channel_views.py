@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from control import deliveries, mail
+from control import deliveries
 from control.models import Channel, Delivery, User
 from control.notice_choices import mail_is_set_up
 from control.receivers import receivers
@@ -49,6 +49,18 @@ def try_now(request: HttpRequest) -> HttpResponse:
     return redirect("control:channels")
 
 
+@require_POST
+@login_required
+def send_test(request: HttpRequest) -> HttpResponse:
+    user, name = _administrator(request), request.POST.get("name", "")
+    if name not in {way.name for way in _ways() if way.is_set_up}:
+        raise Http404("There is no such way to the outside.")
+    deliveries.send_test(name, by=user)
+    where = f"to {user.email}" if name == deliveries.MAIL else f"to {name}"
+    messages.success(request, f"A test goes {where}. This page shows in a moment how it went.")
+    return redirect("control:channels")
+
+
 def _administrator(request: HttpRequest) -> User:
     user = person(request)
     if not user.is_staff:
@@ -69,7 +81,9 @@ def _ways() -> list[Way]:
             failed=Count("pk", filter=Q(state=Delivery.State.FAILED)),
         )
     }
-    titles = {mail.CHANNEL: ("Mail", mail_is_set_up())} | {one.name: (one.name, True) for one in receivers()}
+    titles = {deliveries.MAIL: ("Mail", mail_is_set_up())} | {
+        one.name: (one.name, True) for one in receivers()
+    }
     return [
         Way(
             name,

@@ -18,10 +18,13 @@ from uuid import uuid4
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.urls import reverse
 
 from control import audit, clock
-from control.models import Channel, Delivery, Happening, User
+from control.models import Channel, Delivery, Happening, Notice, User
+from control.notice_topics import PLATFORM
 
+MAIL = "mail"  # the one way that is no receiver
 BATCH = 100  # messages of one bell; the next one is seconds away
 BUDGET_SECONDS = 30  # of one bell: a slow server must not keep a worker from other work
 LEASE = timedelta(seconds=90)  # longer than any sending of one message takes
@@ -200,6 +203,32 @@ def try_now(name: str, *, by: User) -> None:
     Delivery.objects.filter(channel=name, state=Delivery.State.QUEUED).update(next_try_at=Now())
     audit.record("channel.tried", actor=by, summary=f"{by.label} has {name} tried again")
     ring_on_commit()
+
+
+@transaction.atomic
+def send_test(name: str, *, by: User) -> None:
+    """A message that says nothing: by mail to the administrator who asks, or to the receiver of that name."""
+    from control.notices import News, tell
+
+    news = News(
+        event="channel.test",
+        topic=PLATFORM,
+        key=f"channel.test:{uuid4()}",
+        thread=f"channel:{name}",
+        title=f"A test, sent by {by.label}",
+        detail="When you read this, it works. Nothing needs to be done.",
+        url=reverse("control:channels"),
+        sign="ok",
+    )
+    happening = tell(news, [by.pk] if name == MAIL else [])
+    if name == MAIL:
+        Notice.objects.filter(user=by, happening=happening).update(mail_due_at=Now())
+    else:
+        call = Delivery(channel=name, happening=happening, next_try_at=happening.at)
+        Delivery.objects.bulk_create(
+            [call], ignore_conflicts=True
+        )  # it may want all that is about Portico anyway
+    audit.record("channel.tested", actor=by, summary=f"{by.label} sent a test through {name}")
 
 
 def give_up_old() -> int:

@@ -26,11 +26,10 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from control import clock, notice_links
-from control.deliveries import NotNeeded, Refused, TryLater, Unavailable, work_off
+from control.deliveries import MAIL, NotNeeded, Refused, TryLater, Unavailable, work_off
 from control.models import Delivery, Notice, User
 from control.notice_choices import mail_is_set_up
 
-CHANNEL = "mail"
 PEOPLE = 200  # whose mails are put together at one bell
 BREATHER = timedelta(minutes=1)  # between two mails to one person
 LISTED = 50  # notices in one mail; the page has the rest
@@ -43,7 +42,7 @@ def work_off_mail() -> int:
         return 0
     gather()
     with _mail_server() as server:
-        return work_off(CHANNEL, server)
+        return work_off(MAIL, server)
 
 
 def gather() -> int:
@@ -65,7 +64,7 @@ def _gather_for(user_id: int) -> bool:
     if not due.worth_a_mail().exists():
         due.update(mail_due_at=None)
         return False
-    mail = Delivery.objects.create(channel=CHANNEL, user_id=user_id, next_try_at=now)
+    mail = Delivery.objects.create(channel=MAIL, user_id=user_id, next_try_at=now)
     if not due.update(
         mail_due_at=None, mail=mail
     ):  # somebody else put them into a mail while this one looked

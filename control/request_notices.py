@@ -6,9 +6,9 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from control import inbox
+from control import clock, inbox
 from control.capability import registry
-from control.models import Approval, Intent, State, User
+from control.models import Approval, Intent, Notice, State, User
 from control.notice_topics import DECIDED, SETTLED, WAITING, WORK
 from control.notices import News, settle, tell
 
@@ -31,6 +31,12 @@ def waits(intent: Intent) -> None:
         useful_until=intent.decide_before,
     )
     tell(news, inbox.eligible(intent).values_list("pk", flat=True))
+
+
+def answered(intent: Intent, by: User) -> None:
+    """It does not wait for `by` any more, though it may for others."""
+    asked = Notice.objects.filter(user=by, happening__thread=thread_of(intent), happening__event=_WAITS)
+    asked.unread().update(read_at=clock.now())
 
 
 def approved(intent: Intent) -> None:

@@ -26,6 +26,7 @@ urlpatterns = [
     path("notifications/wishes/", notice_wish_views.wishes, name="notice_wishes"),
     path("notifications/channels/", channel_views.channels, name="channels"),
     path("notifications/channels/try/", channel_views.try_now, name="channel_try"),
+    path("notifications/channels/test/", channel_views.send_test, name="channel_test"),
     path("notifications/stop/<str:token>/", notice_wish_views.stop, name="notice_stop"),
     path("n/<str:token>/", notice_wish_views.lead, name="notice_link"),
     path("notifications/<int:notice_id>/read/", notice_views.read, name="notice_read"),

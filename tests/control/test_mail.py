@@ -518,6 +518,19 @@ def test_an_administrator_has_it_tried_at_once(
     assert AuditEvent.objects.get(action="channel.tried").actor == root_admin
 
 
+def test_an_administrator_sends_a_test_to_themselves(
+    box: Mailbox, root_admin: User, maya: User, client_for: SignedIn
+) -> None:
+    NoticeChoice.objects.create(user=root_admin, topic="platform", is_shown=True, mail=MailWish.NEVER)
+    client = client_for(root_admin)
+    assert client.post("/notifications/channels/test/", {"name": "mail"}).status_code == 302
+    assert mail.work_off_mail() == 1
+    assert (box.recipients, box.taken[0]["Subject"]) == ([root_admin.email], "A test, sent by Root Admin")
+    assert client.post("/notifications/channels/test/", {"name": "nowhere"}).status_code == 404
+    assert client_for(maya).post("/notifications/channels/test/", {"name": "mail"}).status_code == 404
+    assert Delivery.objects.count() == 1
+
+
 def test_old_rows_are_forgotten(box: Mailbox, maya: User) -> None:
     say("one", maya)
     mail.work_off_mail()

@@ -66,6 +66,7 @@ def test_the_first_of_two_approvals_says_nothing_yet(
     intent = intents.submit(wish(maya))
     approve(intent, tomas)
     assert told(maya) == []
+    assert (told(tomas), told(ines)) == (["(request.waiting)"], ["request.waiting"])
     approve(intent, ines)
     assert words(maya, "request.approved")[1] == "By Tomas Lind. By Ines Duarte."
     assert told(tomas) == ["(request.waiting)"], "who agreed first need not be told"

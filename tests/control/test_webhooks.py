@@ -210,6 +210,19 @@ def test_what_is_about_portico_itself_is_told_only_when_asked_for(settings: Any)
     assert list(Delivery.objects.values_list("channel", flat=True)) == ["operators"]
 
 
+def test_an_administrator_sends_a_test_to_one_receiver(
+    receiver: Receiver, settings: Any, root_admin: User, client_for: Any
+) -> None:
+    other = {"name": "other", "type": "slack", "url": "https://chat.example.org/x"}
+    settings.PORTICO_RECEIVERS.append(other)
+    page = client_for(root_admin).get("/notifications/channels/").content.decode()
+    assert "Send a test: siem" in page
+    client_for(root_admin).post("/notifications/channels/test/", {"name": "siem"})
+    assert webhooks.work_off_calls() == 1
+    assert receiver.calls[0]["body"]["data"]["title"] == "A test, sent by Root Admin"
+    assert not Delivery.objects.filter(channel="other").exists()
+
+
 # Chats
 
 
