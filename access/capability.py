@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.urls import reverse
 
-from access import grants, habits, windows
+from access import break_glass, grants, habits, windows
 from access.connectors import connector_for
 from access.errors import ConnectorError
 from access.models import Grant, OutsideRight
@@ -19,7 +20,7 @@ from control import clock, policy
 from control.capability import Ask, Change, Draft, Plan
 from control.decide import decide
 from control.durations import DurationError, compact_duration, format_duration, parse_duration
-from control.errors import ExecutionFailed, InvalidParameters
+from control.errors import ExecutionFailed, InvalidParameters, Refused
 from control.execution import Execution
 from control.models import Approval, Intent, User
 from control.policy_documents import PolicySet, Role
@@ -39,7 +40,7 @@ class AccessGrant:
 
     def validate(self, draft: Draft) -> Mapping[str, Any]:
         """Parameters are role, entity, environment, duration and perhaps starts_at (a moment, or “after” for when what
-        is held ends); entity and environment repeat the draft's own."""
+        is held ends) or break_glass (True); entity and environment repeat the draft's own."""
         role, problems = _role_named(draft), dict[str, str]()
         visible = Entity.objects.visible_to(draft.actor).filter(ref=draft.subject.ref)
         if not draft.subject.exists or not visible.exists():
@@ -65,16 +66,18 @@ class AccessGrant:
             "entity": draft.subject.ref,
             "environment": draft.environment,
             "duration": compact_duration(length),
-            **windows.cleaned_start(
-                str(draft.parameters.get("starts_at") or "").strip(), _right(draft, role.name), length
-            ),
+            **_cleaned_start(draft, role, length),
         }
         self._check_limit(draft, cleaned)
+        if windows.is_emergency(cleaned):
+            break_glass.check(draft)
         return cleaned
 
     def _check_limit(self, draft: Draft, cleaned: Mapping[str, Any]) -> None:
         ask = windows.ask_of(_right(draft, cleaned["role"]), cleaned)
         verdict = decide(actor=draft.actor, subject=draft.subject, ask=ask, environment=draft.environment)
+        if verdict.is_refused and ask.breaks_glass:
+            raise Refused(verdict.message)
         if verdict.is_refused and (field := _FIELD_OF.get(verdict.failed_about)):
             raise InvalidParameters({field: verdict.message})
 
@@ -89,6 +92,8 @@ class AccessGrant:
             raise InvalidParameters({"role": "The rules in force no longer have this role. Choose another."})
         length = format_duration(parse_duration(draft.parameters["duration"]))
         where = f"{draft.subject.title} in {draft.environment}" if draft.environment else draft.subject.title
+        if windows.is_emergency(draft.parameters):
+            return break_glass.plan(draft, role, planned_changes(role, draft.actor, length), plan_data(role))
         start = windows.start_of(draft.parameters)
         begins = moment_words(start) if start else ""
         since = f" from {begins}" if begins else ""
@@ -97,15 +102,7 @@ class AccessGrant:
             summary=f"{draft.actor.label} holds {role.title} on {where} for {length}{since}, and it ends by itself.",
             changes=planned_changes(role, draft.actor, length),
             facts=(("Right", role.title), ("For", length), ("Starts", begins or "when approved")),
-            data={
-                "role": role.name,
-                "role_title": role.title,
-                "permissions": list(role.permissions),
-                "outside": [
-                    {"connector": one.connector, "target": one.target, "role": one.role}
-                    for one in role.outside
-                ],
-            },
+            data=plan_data(role),
         )
 
     def narrow(self, intent: Intent, narrowed: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -172,6 +169,26 @@ class AccessGrant:
 
 def _right(draft: Draft, role: str) -> Right:
     return Right(draft.actor, role, draft.subject.ref, draft.environment)
+
+
+def _cleaned_start(draft: Draft, role: Role, length: timedelta) -> dict[str, Any]:
+    typed = str(draft.parameters.get("starts_at") or "").strip()
+    if not windows.is_emergency(draft.parameters):
+        return dict(windows.cleaned_start(typed, _right(draft, role.name), length))
+    if typed:
+        raise InvalidParameters({"start": "An emergency is now. Start at once, or ask in the usual way."})
+    return {"break_glass": True}
+
+
+def plan_data(role: Role) -> dict[str, Any]:
+    """What the grant will give, as it is shown."""
+    outside = [{"connector": one.connector, "target": one.target, "role": one.role} for one in role.outside]
+    return {
+        "role": role.name,
+        "role_title": role.title,
+        "permissions": list(role.permissions),
+        "outside": outside,
+    }
 
 
 def planned_changes(role: Role, actor: User, length: str) -> tuple[Change, ...]:

@@ -12,6 +12,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from access import duties
 from access.grants import is_owner
 from access.models import Grant
 from access.offers import Offer, offers_for, takes_requests
@@ -108,6 +109,7 @@ def tab_context(request: HttpRequest, entity: Entity) -> dict[str, Any]:
         ],
         "mine": list(live.filter(user=user).order_by("expires_at")[:PANEL_ROWS]),
         "standing": _standing(user, subject),
+        "duties": duties.of_entity(user, entity.ref),
         "request_url": request_url(entity.ref),
         "now": clock.now(),
     }

@@ -15,6 +15,10 @@ class NotYours(ControlError):
     status = 403
 
 
+class TooEarly(ControlError):
+    """A broken glass is reviewed once it is over."""
+
+
 class NoSignIn(ControlError):
     """There is nothing to sign in to, or not yet."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 from django import forms
@@ -59,6 +60,12 @@ class RequestForm(forms.Form):
             },
             reason=chosen.reason,
         )
+
+    def emergency(self, actor: User, subject: Subject) -> Draft:
+        """The same wish with the glass broken, whatever start was chosen."""
+        draft = self.draft(actor, subject)
+        parameters = {**draft.parameters, "starts_at": "", "break_glass": True}
+        return replace(draft, parameters=parameters)
 
 
 class EndForm(forms.Form):

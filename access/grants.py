@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
-from access import grant_notices, windows
+from access import break_glass, grant_notices, windows
 from access.errors import AlreadyEnded, NotYours
 from access.models import Grant, Need, OutsideRight
 from control import audit, clock, intents, people, subjects
@@ -23,6 +24,7 @@ from control.errors import Refused, TooLate
 from control.models import Approval, Intent, User, open_account
 from control.templatetags.times import clock_words
 
+_ONE_EMERGENCY = "grant_one_emergency"  # the constraint in migration 0005
 _HOLDER_LOCK = 7_341  # with the holder's key: one window of a person is opened at a time
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ def open_for(intent: Intent) -> Grant:
     if expires_at <= starts_at:
         raise TooLate("The time that was asked for is over. It can be asked for again.")
     _refuse_too_many(intent)
-    grant = Grant.objects.create(
+    grant = _created(
         intent=intent,
         user=intent.requested_by,
         role=shown["role"],
@@ -52,6 +54,7 @@ def open_for(intent: Intent) -> Grant:
         permissions=shown["permissions"],
         starts_at=starts_at,
         expires_at=expires_at,
+        break_glass=windows.is_emergency(intent.parameters),
     )
     for outside in shown["outside"]:
         right, _ = OutsideRight.objects.get_or_create(
@@ -61,6 +64,8 @@ def open_for(intent: Intent) -> Grant:
             user=intent.requested_by,
         )
         Need.objects.create(grant=grant, right=right)
+    if grant.break_glass:
+        break_glass.record(grant)
     audit.record(
         "grant.opened",
         actor=None,
@@ -70,6 +75,18 @@ def open_for(intent: Intent) -> Grant:
         after={"grant": str(grant.pk), "expires_at": grant.expires_at.isoformat()},
     )
     return grant
+
+
+def _created(**fields: Any) -> Grant:
+    """Raises `Refused` where the database has an emergency of the same person on the same entity."""
+    try:
+        with transaction.atomic():
+            return Grant.objects.create(**fields)
+    except IntegrityError as error:
+        if _ONE_EMERGENCY not in str(error):
+            raise
+        words = "You have broken the glass here already, and it still holds. Use that, or end it first."
+        raise Refused(words) from None
 
 
 def _opened_words(grant: Grant, now: datetime) -> str:

@@ -8,6 +8,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import QueryDict
 
+from access import duties
 from access.capability import NAME
 from access.holdings import standing_bindings
 from access.models import Grant
@@ -31,6 +32,7 @@ def context(user: User, query: QueryDict) -> dict[str, Any]:
         "ended": _page(grants.ended().order_by("-expires_at"), query, "ended"),
         "closed": _page(asked.filter(state__in=closed).order_by("-requested_at"), query, "closed"),
         "standing": _standing(user),
+        "duties": duties.of(user),
     }
 
 

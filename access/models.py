@@ -2,7 +2,7 @@
 
 A Grant is a window in which a person holds a role on an entity in an environment; whether it holds is asked live,
 at the database's clock. An OutsideRight is one membership in an outside system; any number of grants may need it,
-and it goes only when no live grant does. Grants are made by `grants.open` and ended early by `grants.revoke`; a
+and it goes only when no live grant does. Grants are made by `grants.open_for` and ended early by `grants.revoke`; a
 database trigger refuses every other change of them.
 """
 
@@ -13,12 +13,13 @@ from datetime import datetime
 from typing import Self
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import CheckConstraint, F, Q, UniqueConstraint
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from control.models import Intent
+from control.models import Intent, User
 
 
 class GrantQuerySet(models.QuerySet["Grant"]):
@@ -58,6 +59,7 @@ class Grant(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="revoked_grants"
     )  # null with `revoked_at`: Portico itself, with the reason
     revoke_reason = models.TextField(blank=True)
+    break_glass = models.BooleanField(default=False)  # at once in an emergency; owes a review
     ended_recorded_at = models.DateTimeField(null=True)  # when the end was written into the record
 
     objects = GrantQuerySet.as_manager()
@@ -156,4 +158,60 @@ class Need(models.Model):
         indexes = [
             # the sweep: needs that are not settled yet
             models.Index(fields=["right"], name="need_open", condition=Q(settled_at=None)),
+        ]
+
+
+class OwedReviewQuerySet(models.QuerySet["OwedReview"]):
+    def unanswered(self) -> Self:
+        return self.filter(review=None)
+
+    def overdue(self) -> Self:
+        return self.unanswered().filter(due_at__lte=Now())
+
+    def reviewed_by(self, user: User) -> Self:
+        """Those that `user` is named for; whether they are another person than the holder is `reviews`' to ask."""
+        groups = list(user.groups.values_list("name", flat=True))
+        named = Q(groups__overlap=groups)
+        if user.entity_ref:
+            named |= Q(users__contains=[user.entity_ref])
+        return self.filter(named).exclude(grant__user=user)
+
+
+class OwedReview(models.Model):
+    """A broken glass: who must look at it, and until when. Made with its grant, never changed."""
+
+    grant = models.OneToOneField(
+        Grant, primary_key=True, on_delete=models.PROTECT, related_name="owed_review"
+    )
+    due_at = models.DateTimeField()
+    groups = ArrayField(models.CharField(max_length=255), default=list)  # references
+    users = ArrayField(models.CharField(max_length=255), default=list)
+
+    objects = OwedReviewQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], name="owed_review_due")]  # lists, the soonest first
+
+
+class Review(models.Model):
+    """What somebody else than the holder found when they looked at a broken glass. Append-only."""
+
+    class Outcome(models.TextChoices):
+        JUSTIFIED = "justified", "Justified"
+        NOT_JUSTIFIED = "not_justified", "Not justified"
+
+    owed = models.OneToOneField(OwedReview, primary_key=True, on_delete=models.PROTECT, related_name="review")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")
+    outcome = models.CharField(max_length=13, choices=Outcome)
+    done = models.TextField()  # what was done with it
+    comment = models.TextField(blank=True)
+    reviewed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            CheckConstraint(
+                condition=Q(outcome__in=["justified", "not_justified"]), name="review_outcome_known"
+            ),
+            CheckConstraint(condition=Q(outcome="justified") | ~Q(comment=""), name="review_blame_has_words"),
+            CheckConstraint(condition=~Q(done=""), name="review_says_what_was_done"),
         ]

@@ -16,14 +16,15 @@ from django.utils import timezone
 from access import windows
 from access.capability import planned_changes
 from access.habits import CHOICES, usual_minutes
-from access.offers import Offer, offers_for
+from access.offers import SHORTEST, Offer, offers_for
 from access.windows import Right
 from control import clock
-from control.capability import Change
-from control.decide import Verdict, decide
+from control.capability import Ask, Change
+from control.decide import ACCESS, Verdict, decide
 from control.durations import DurationError, compact_duration, format_duration, parse_duration
 from control.errors import InvalidParameters
 from control.models import User
+from control.policy_documents import BreakGlass
 from control.subjects import Subject
 
 _HEADINGS = {
@@ -83,6 +84,7 @@ class Decision:
     people: tuple[Asked, ...]
     more_people: int
     changes: tuple[Change, ...]
+    emergency: BreakGlass | None = None
 
     @property
     def until_start(self) -> str:
@@ -201,7 +203,17 @@ def decision(user: User, subject: Subject, chosen: Choice, offer: Offer) -> Deci
         # still being written: the field says what it lacks
         unwritten = replace(ask, reason=None)
         verdict = decide(actor=user, subject=subject, ask=unwritten, environment=offer.environment)
-    return _panel(verdict, offer, length, user, ask.starts_at)
+    panel = _panel(verdict, offer, length, user, ask.starts_at)
+    return replace(panel, emergency=_emergency(user, subject, offer, verdict))
+
+
+def _emergency(user: User, subject: Subject, offer: Offer, verdict: Verdict) -> BreakGlass | None:
+    """What breaking the glass would give, where the usual way does not give it at once."""
+    if offer.verdict.break_glass is None or verdict.is_allowed or verdict.standing or user.is_agent:
+        return None
+    ask = Ask(ACCESS, offer.role.name, SHORTEST, breaks_glass=True)
+    at_once = decide(actor=user, subject=subject, ask=ask, environment=offer.environment)
+    return at_once.break_glass if at_once.is_allowed else None
 
 
 def _panel(

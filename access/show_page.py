@@ -12,8 +12,9 @@ from access.again import again_url
 from access.capability import NAME
 from access.grants import is_owner, may_end
 from access.habits import usual_minutes
-from access.models import Grant, Need
+from access.models import Grant, Need, OwedReview
 from access.request_page import Asked, usually
+from access.reviews import may_review
 from control import clock, inbox, people, subjects
 from control.durations import format_duration
 from control.models import Approval, AuditEvent, Intent, State, User
@@ -27,6 +28,8 @@ _EVENT_STATES = {
     "intent.approved": "ok",
     "intent.allowed": "ok",
     "grant.opened": "ok",
+    "grant.glass_broken": "bad",
+    "grant.reviewed": "ok",
     "outside.joined": "ok",
     "outside.restored": "ok",
     "outside.left": "ok",
@@ -75,6 +78,7 @@ def context(intent: Intent, user: User) -> dict[str, Any]:
     is_mine = people.same_person(user, intent.requested_by)
     live = grant is not None and grant.is_live(now)
     coming = grant is not None and not live and not grant.is_over(now)
+    owed = _owed_review(grant)
     subject = subjects.resolve(intent.subject_ref)
     return {
         "intent": intent,
@@ -84,13 +88,17 @@ def context(intent: Intent, user: User) -> dict[str, Any]:
         "status": _status(intent, grant, needs, answers, decision.explanation.get("message", ""), now),
         "is_live": live,
         "is_coming": coming,
+        "owed_review": owed,
+        "review": getattr(owed, "review", None),
+        "is_overdue": bool(owed and owed.due_at <= now),
+        "may_review": bool(owed and grant and grant.is_over(now) and may_review(owed, grant, user)),
         "is_mine": is_mine,
         "subject": subject,
         "role_title": intent.plan.get("data", {}).get("role_title", ""),
         "decision": decision,
         "checks": _checks(decision.explanation.get("checks", ()), is_mine),
         "answers": answers,
-        "events": _events(intent),
+        "events": events_of(intent),
         "asked": _asked(intent),
         "others": _others(grant) if live and grant else [],
         "may_end": bool((live or coming) and grant and may_end(grant, user)),
@@ -102,6 +110,12 @@ def context(intent: Intent, user: User) -> dict[str, Any]:
         else "",
         "more_url": again_url(intent, begin=windows.AFTER) if is_mine and live else "",
     }
+
+
+def _owed_review(grant: Grant | None) -> OwedReview | None:
+    if grant is None or not grant.break_glass:
+        return None
+    return OwedReview.objects.select_related("review", "review__by").filter(grant=grant).first()
 
 
 def _in_place(needs: list[Need]) -> bool:
@@ -196,7 +210,7 @@ def _checks(checks: list[dict[str, Any]], is_mine: bool) -> list[dict[str, Any]]
     ]
 
 
-def _events(intent: Intent) -> list[tuple[AuditEvent, str]]:
+def events_of(intent: Intent) -> list[tuple[AuditEvent, str]]:
     """The newest, oldest of them first: of a story that is too long the end matters most."""
     told = AuditEvent.objects.filter(intent=intent).exclude(action__in=_SILENT_EVENTS).order_by("-id")
     return [(event, _EVENT_STATES.get(event.action, "")) for event in reversed(told[:EVENTS_SHOWN])]

@@ -14,7 +14,18 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from access import entity_pages, forms, grants, holdings, mine_page, request_page, show_page, sign_in
+from access import (
+    emergency_page,
+    entity_pages,
+    forms,
+    grants,
+    holdings,
+    mine_page,
+    request_page,
+    reviews,
+    show_page,
+    sign_in,
+)
 from access.errors import NoSignIn
 from catalog.entity_page import entity_view
 from catalog.models import Entity
@@ -57,6 +68,44 @@ def _send(request: HttpRequest) -> HttpResponse:
         context = request_page.context(user, subject, form.choice(), refusal.fields)
         return render(request, "access/request.html", context, status=422)
     return redirect(intent)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def break_the_glass(request: HttpRequest) -> HttpResponse:
+    """First the page that says what happens and who hears of it; only its own button does it."""
+    user, form = person(request), forms.read(request.POST or request.GET)
+    subject = _subject(user, form.data.get("entity", ""))
+    errors: dict[str, str] = {}
+    if request.method == "POST" and "confirmed" in request.POST:
+        try:
+            return redirect(intents.submit(form.emergency(user, subject), key=forms.key_of(form)))
+        except InvalidParameters as refusal:
+            errors = refusal.fields
+    context = emergency_page.context(user, subject, form.choice(), errors)
+    return render(request, "access/break_glass.html", context, status=422 if errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def review(request: HttpRequest, intent_id: UUID) -> HttpResponse:
+    """What somebody else than the holder found when they looked at a broken glass."""
+    user, intent = person(request), _visible(person(request), intent_id)
+    grant = getattr(intent, "grant", None)
+    if grant is None or not grant.break_glass:
+        raise Http404("No glass was broken with this request, so there is nothing to review.")
+    given = {name: request.POST.get(name, "") for name in ("outcome", "done", "comment")}
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        try:
+            reviews.give(grant.pk, by=user, **given)
+        except InvalidParameters as refusal:
+            errors = refusal.fields
+        else:
+            messages.success(request, f"Reviewed: {intent.title}, for {grant.user.label}.")
+            return redirect(intent)
+    context = emergency_page.review_context(intent, grant, user, given, errors)
+    return render(request, "access/review.html", context, status=422 if errors else 200)
 
 
 @require_safe

@@ -101,7 +101,13 @@ def ask_of(right: Right, parameters: Mapping[str, Any], *, without: UUID | None 
         starts_in=timedelta(0) if held.until and starts_at <= held.until else starts_at - now,
         windows_before=len(around),
         total=last - first if around else None,
+        breaks_glass=is_emergency(parameters),
     )
+
+
+def is_emergency(parameters: Mapping[str, Any]) -> bool:
+    """Whether the wish is to break the glass."""
+    return parameters.get("break_glass") is True
 
 
 def start_of(parameters: Mapping[str, Any]) -> datetime | None:

@@ -49,6 +49,7 @@ class Ask:
     starts_in: timedelta = timedelta(0)  # how far ahead that is of what is held or of now; 0 is at once
     windows_before: int = 0  # windows of the same right that it carries on
     total: timedelta | None = None  # from the first start to the last end of them all
+    breaks_glass: bool = False  # at once, under what a rule says of emergencies, and reviewed afterwards
 
 
 @dataclass(frozen=True)

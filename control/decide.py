@@ -21,7 +21,7 @@ from control.durations import compact_duration
 from control.matching import Check, Match, Moment, Question, Requester, bindings_of, denial_of, matches_of
 from control.models import Decision, PolicyRevision, User
 from control.oncall import on_call_now
-from control.policy_documents import PolicySet, ReasonRule, Role
+from control.policy_documents import BreakGlass, PolicySet, ReasonRule, Role
 from control.subjects import Subject
 from control.verdict_words import allowed_words, needs_words, nobody_words, refusal_words
 
@@ -51,6 +51,7 @@ class Verdict:
     max_duration: timedelta | None = None
     default_duration: timedelta | None = None
     start_within: timedelta = timedelta(0)  # how far ahead the rule lets a window begin
+    break_glass: BreakGlass | None = None  # what the rule says of emergencies
     standing: bool = False  # refused because it is held already
     reason: ReasonRule = field(default_factory=ReasonRule)
     decide_within: timedelta | None = None  # None: as long as requests usually wait
@@ -241,12 +242,16 @@ class _Court:
         if not matches:
             what = question.ask.role or question.ask.capability
             words = f"No rule offers {what}. Ask the platform team if you need it."
+            if question.ask.breaks_glass:
+                words = "No rule lets anybody break the glass for this. Ask for it in the usual way."
             return Verdict(_DENY, words, policy=self.revision)
         nearest = max(matches, key=lambda match: match.nearness)
         return self._verdict(_DENY, refusal_words(nearest, question), nearest)
 
     def _by(self, match: Match, question: Question, people: People) -> Verdict:
         """What one matching rule says, nobody else's conditions mixed in."""
+        if question.ask.breaks_glass:
+            return self._verdict("allow", allowed_words(question.ask), match)
         approval, named = match.rule.approval, self._named(match)
         if approval.count == 0:
             return self._verdict("allow", allowed_words(question.ask), match)
@@ -276,6 +281,7 @@ class _Court:
             reason=match.rule.reason,
             decide_within=match.rule.decide_within,
             start_within=match.rule.start_within,
+            break_glass=match.rule.break_glass,
         )
 
 

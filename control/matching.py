@@ -114,7 +114,10 @@ class Match:
 def matches_of(found: PolicySet, question: Question) -> list[Match]:
     """Every rule that speaks of what is asked, with its conditions looked at."""
     ask = question.ask
-    return [Match(rule, _checks(rule, question)) for rule in found.rules_for(ask.capability, ask.role)]
+    rules = found.rules_for(ask.capability, ask.role)
+    if ask.breaks_glass:
+        rules = [emergency for rule in rules if (emergency := rule.in_emergency)]
+    return [Match(rule, _checks(rule, question)) for rule in rules]
 
 
 def denial_of(found: PolicySet, question: Question) -> DenyRule | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 
@@ -82,6 +82,16 @@ class Extensions:
 
 
 @dataclass(frozen=True)
+class BreakGlass:
+    """At once in an emergency, for so long at most; one of the reviewers looks at it within so long after the end."""
+
+    max_duration: timedelta
+    review_within: timedelta
+    owners: bool = True
+    named: tuple[Who, ...] = ()
+
+
+@dataclass(frozen=True)
 class AccessRule:
     name: str
     title: str
@@ -98,6 +108,15 @@ class AccessRule:
     decide_within: timedelta | None = None  # undecided requests expire then
     start_within: timedelta = timedelta(0)  # how far ahead a window may begin; 0 is at once only
     extensions: Extensions | None = None  # None: as often as the rule's deciders agree
+    break_glass: BreakGlass | None = None  # None: never without those who decide
+
+    @property
+    def in_emergency(self) -> AccessRule | None:
+        """The same rule for somebody who breaks the glass: the same people and places, its own limit."""
+        if self.break_glass is None:
+            return None
+        limit = self.break_glass.max_duration
+        return replace(self, max_duration=limit, default_duration=limit, start_within=timedelta(0))
 
 
 @dataclass(frozen=True)

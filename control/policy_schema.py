@@ -203,6 +203,7 @@ class _Reader(FieldReader):
             decide_within=self.decide_within(spec),
             start_within=policy_windows.start_within(self, spec),
             extensions=policy_windows.extensions(self, spec, longest),
+            break_glass=policy_windows.break_glass(self, spec),
         )
 
     def decide_within(self, spec: dict[str, Any]) -> timedelta | None:

@@ -9,42 +9,20 @@ import yaml
 # PostgreSQL keeps the keys of JSON by length; a reader wants them from what it is to how it is decided.
 _ORDER = (
     *("apiVersion", "kind", "metadata", "name", "title", "description", "labels", "annotations"),
-    *("subjects", "roleRef", "rules", "resources", "verbs", "outside", "connector", "target", "role", "spec"),
+    *("subjects", "roleRef", "rules", "resources", "verbs", "outside", "connector", "target", "role"),
+    *("spec", "roles", "capabilities", "entities", "visibleTo", "environments", "when"),
     *(
-        "roles",
-        "capabilities",
-        "subjects",
-        "entities",
-        "visibleTo",
-        "environments",
         "maxDuration",
         "defaultDuration",
-    ),
-    *(
-        "startWithin",
-        "extensions",
-        "timeZone",
-        "when",
-        "expression",
-        "reason",
-        "required",
-        "ticket",
-        "hint",
-        "url",
-    ),
-    *(
         "decideWithin",
+        "reason",
         "approval",
-        "distinct",
         "stages",
-        "allOf",
         "anyOf",
-        "owners",
+        "allOf",
         "count",
-        "escalation",
-        "after",
     ),
-    *("start", "shift", "people", "overrides", "from", "until", "total", "message"),
+    *("timeZone", "start", "shift", "people", "overrides", "expression", "message"),
 )
 _RANKS = {name: rank for rank, name in enumerate(_ORDER)}
 WIDTH = 100  # letters in a line

@@ -1,4 +1,5 @@
-"""Reads what an AccessRule says of windows: how far ahead they may begin, how often they are made longer."""
+"""Reads what an AccessRule says of windows: how far ahead they may begin, how often they are made longer, how one is
+broken into in an emergency."""
 
 from __future__ import annotations
 
@@ -7,12 +8,14 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from control.durations import format_duration
-from control.policy_documents import Extensions
+from control.policy_documents import BreakGlass, Extensions, Who
 from control.policy_yaml import Place
 
-FIELDS = ("startWithin", "extensions")
+FIELDS = ("startWithin", "extensions", "breakGlass")
 FARTHEST = timedelta(days=90)
 MOST_EXTENSIONS = 100
+REVIEW_WITHIN = timedelta(hours=24)  # after the end, unless the rule says otherwise
+LONGEST_EMERGENCY = timedelta(hours=8)
 
 
 class Reader(Protocol):
@@ -22,7 +25,15 @@ class Reader(Protocol):
 
     def mapping(self, value: Any, where: Place, known: Sequence[str]) -> dict[str, Any]: ...
 
-    def duration(self, spec: dict[str, Any], name: str) -> timedelta | None: ...
+    def duration(
+        self, data: dict[str, Any], name: str, where: Place = ("spec",), *, required: bool = False
+    ) -> timedelta | None: ...
+
+    def items(
+        self, data: dict[str, Any], name: str, where: Place, *, required: bool = False
+    ) -> list[tuple[Place, Any]]: ...
+
+    def who(self, item: Any, where: Place) -> Who | None: ...
 
 
 def start_within(reader: Reader, spec: dict[str, Any]) -> timedelta:
@@ -43,8 +54,35 @@ def extensions(reader: Reader, spec: dict[str, Any], longest: timedelta | None) 
     if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= MOST_EXTENSIONS:
         reader.problem((*where, "count"), f"count must be a whole number from 0 to {MOST_EXTENSIONS}.")
         count = 0
-    total = reader.duration(fields, "total")
+    total = reader.duration(fields, "total", where)
     if total and longest and total < longest:
         words = f"total is shorter than maxDuration ({format_duration(longest)}). Write the whole length."
         reader.problem((*where, "total"), words)
     return Extensions(count, total)
+
+
+def break_glass(reader: Reader, spec: dict[str, Any]) -> BreakGlass | None:
+    """None when it is left out. Without reviewers the owners of the entity review."""
+    if "breakGlass" not in spec:
+        return None
+    where = ("spec", "breakGlass")
+    fields = reader.mapping(spec["breakGlass"], where, ("maxDuration", "reviewWithin", "reviewers"))
+    longest = reader.duration(fields, "maxDuration", where, required=True) or timedelta(0)
+    within = reader.duration(fields, "reviewWithin", where) or REVIEW_WITHIN
+    if longest > LONGEST_EMERGENCY:
+        words = f"longer than {format_duration(LONGEST_EMERGENCY)}. An emergency is short; ask for what is longer."
+        reader.problem((*where, "maxDuration"), words)
+    if within > FARTHEST:
+        reader.problem((*where, "reviewWithin"), f"longer than {format_duration(FARTHEST)}.")
+    if "reviewers" not in fields:
+        return BreakGlass(longest, within)
+    return BreakGlass(longest, within, *_reviewers(reader, fields["reviewers"], (*where, "reviewers")))
+
+
+def _reviewers(reader: Reader, value: Any, where: Place) -> tuple[bool, tuple[Who, ...]]:
+    listed = reader.items(reader.mapping(value, where, ("anyOf",)), "anyOf", where, required=True)
+    owners = [item for _, item in listed if item == {"owners": True}]
+    named = [reader.who(item, place) for place, item in listed if item != {"owners": True}]
+    if any(who and who.kind == "everyone" for who in named):
+        reader.problem((*where, "anyOf"), "Everyone cannot review. Name groups or people.")
+    return bool(owners), tuple(who for who in named if who)

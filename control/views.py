@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from control import approvals, inbox
+from control import approvals, duties, inbox
 from control.context import count_for
 from control.errors import ControlError
 from control.forms import AnswerForm
@@ -105,6 +105,7 @@ def _render(
         "tab": tab,
         "page": page,
         "counts": inbox.counts(user),
+        "duties": duties.of(user) if tab == "waiting" else [],
         "pace": inbox.median_wait_words(user),
         "opened": opened,
         "chosen": intent is not None,

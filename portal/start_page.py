@@ -15,6 +15,8 @@ from django.views.decorators.http import require_safe
 from access.models import Grant
 from catalog.models import Entity, Location
 from catalog.visibility import covered
+from control import duties
+from control.duties import Duty
 from control.models import Intent, State, User
 from control.web import person
 from scaffolder.models import Run
@@ -26,6 +28,7 @@ OPEN_STATES = [State.SUBMITTED, State.AWAITING_APPROVAL, State.APPROVED, State.R
 @dataclass(frozen=True)
 class StartPage:
     waiting: list[Intent]
+    duties: list[Duty]
     requests: list[Intent]
     grants: list[Grant]
     owned: list[Entity]
@@ -49,6 +52,7 @@ def start_page(user: User) -> StartPage:
     entities = Entity.objects.visible_to(user).light()
     return StartPage(
         waiting=list(intents.waiting_for(user).order_by("requested_at")[:SHOWN]),
+        duties=duties.of(user)[:SHOWN],
         requests=list(
             intents.involving(user).filter(state__in=OPEN_STATES).order_by("-requested_at")[:SHOWN]
         ),

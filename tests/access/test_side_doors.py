@@ -29,6 +29,8 @@ SOURCES = [
 ]
 WRITERS = {
     "Grant": {"access/grants.py"},
+    "OwedReview": {"access/break_glass.py"},
+    "Review": {"access/reviews.py"},
     "Decision": {"control/intents.py"},
     "Approval": {"control/approvals.py"},
     "Approver": {"control/intents.py"},
