@@ -59,7 +59,7 @@ def plans(topic: Topic, people: Iterable[int]) -> dict[int, tuple[Choice, Hours]
 
 def _choice(topic: Topic, row: NoticeChoice | None) -> Choice:
     if row is None:
-        return Choice(topic, is_shown=True, mail=topic.mail)
+        return Choice(topic, is_shown=True, mail=topic.usual_mail)
     return Choice(topic, is_shown=row.is_shown or topic.is_always_shown, mail=row.mail)
 
 

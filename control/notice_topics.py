@@ -14,10 +14,14 @@ class Topic:
     name: str  # "decided"
     title: str  # "Your requests are decided"
     hint: str  # what it covers, in one sentence
-    mail: str = MailWish.DAILY  # unless the person chooses otherwise
+    mail: str = ""  # unless the person chooses otherwise; left out, what waits for them comes at once
     is_always_shown: bool = False
     is_for_staff: bool = False  # told to administrators alone
     is_urgent: bool = False  # quiet hours do not hold it back
+
+    @property
+    def usual_mail(self) -> str:
+        return self.mail or (MailWish.AT_ONCE if self.is_always_shown else MailWish.DAILY)
 
 
 _topics: dict[str, Topic] = {}
@@ -47,7 +51,6 @@ register_topic(
         WAITING,
         "Something waits for you",
         "A request that you can decide.",
-        mail=MailWish.AT_ONCE,
         is_always_shown=True,
     )
 )

@@ -64,6 +64,12 @@ def test_quiet_hours_within_a_day() -> None:
     assert due("at_once", hours, "2026-11-25T11:59") == "25 11:59"
 
 
+def test_what_waits_comes_at_once_unless_its_topic_says_otherwise() -> None:
+    waits, other = Topic("t", "T", "h", is_always_shown=True), Topic("t", "T", "h")
+    assert (waits.usual_mail, other.usual_mail) == ("at_once", "daily")
+    assert Topic("t", "T", "h", mail="never", is_always_shown=True).usual_mail == "never"
+
+
 @pytest.mark.django_db
 def test_what_waits_is_always_shown_and_other_topics_as_chosen(maya: User) -> None:
     chosen = {"waiting": (False, "never"), "work": (False, "at_once")}

@@ -69,3 +69,21 @@ def test_without_javascript_all_of_it_works(sign_in: Callable[..., Page]) -> Non
     expect(page.get_by_text("Kept. It counts from now on.")).to_be_visible()
     expect(page.locator("select[name=mail-work]")).to_have_value("never")
     expect(page.locator("select[name=zone]")).to_have_value("Europe/Berlin")
+
+
+def test_the_bell_asks_again_once_a_minute_while_somebody_looks(sign_in: Callable[..., Page]) -> None:
+    page = sign_in("kenji.mori")
+    page.clock.install()
+    page.goto("/catalog/")
+    asked: list[str] = []
+    page.on(
+        "request",
+        lambda request: asked.append(request.url) if "/notifications/bell/" in request.url else None,
+    )
+    page.clock.run_for(50_000)
+    assert asked == []
+    with page.expect_response("**/notifications/bell/"):
+        page.clock.run_for(20_000)
+    page.clock.run_for(30_000)
+    assert len(asked) == 1
+    expect(page.locator("#bell")).to_have_count(1)
