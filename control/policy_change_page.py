@@ -26,13 +26,21 @@ def read_upload(files: Sequence[UploadedFile[bytes]]) -> Loaded:
     if problems := _unfit(files):
         raise PolicyInvalid(problems)
     with tempfile.TemporaryDirectory(prefix="portico-rules-") as place:
-        folder = Path(place)
-        paths = []
-        for file in files:
-            path = folder / PurePath(str(file.name)).name
-            path.write_bytes(file.read())
-            paths.append(path)
-        return policy.load_whole(paths, shown=lambda path: path.name)
+        paths = [_kept(file, Path(place) / str(number)) for number, file in enumerate(files, start=1)]
+        names = [path.name for path in paths]
+        shown = {
+            path: path.name if names.count(path.name) == 1 else f"{path.name} (file {number})"
+            for number, path in enumerate(paths, start=1)
+        }
+        return policy.load_whole(paths, shown=shown.__getitem__)
+
+
+def _kept(file: UploadedFile[bytes], folder: Path) -> Path:
+    """Files from different folders may have the same name."""
+    folder.mkdir()
+    path = folder / PurePath(str(file.name)).name
+    path.write_bytes(file.read())
+    return path
 
 
 def _unfit(files: Sequence[UploadedFile[bytes]]) -> list[tuple[str, int, str]]:
@@ -48,16 +56,13 @@ def _unfit(files: Sequence[UploadedFile[bytes]]) -> list[tuple[str, int, str]]:
                 f"more than {MOST_FILES} files or {MOST_BYTES // 1_000_000} MB. Join or shorten them.",
             )
         ]
-    problems, seen = [], set[str]()
+    problems = []
     for file in files:
         name = PurePath(str(file.name)).name
         if PurePath(name).suffix.lower() not in SUFFIXES or name.startswith("."):
             problems.append((name[:100], 1, "not a YAML file. Rules are in files that end in .yaml or .yml."))
-        elif name in seen:
-            problems.append((name, 1, "chosen twice, from different folders. Rename one."))
         elif (file.size or 0) > MAX_FILE_BYTES:
             problems.append((name, 1, "the file is larger than 1 MB. Split it."))
-        seen.add(name)
     return problems
 
 

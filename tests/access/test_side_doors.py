@@ -37,6 +37,7 @@ WRITERS = {
     "AuditEvent": {"control/audit.py"},
     "AuditSeal": {"control/audit.py"},
     "PolicyRevision": {"control/policy.py"},
+    "PolicyProposal": {"control/policy_change.py"},
 }
 MAKING = {"create", "bulk_create", "get_or_create", "update_or_create"}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -155,14 +155,42 @@ def test_other_rules_in_force_meanwhile_make_the_approval_void(
     assert (policy.in_force(), intent.state) == (newer, State.AWAITING_APPROVAL)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE control_policyrevision SET documents = '[]'",
+        "UPDATE control_policyrevision SET published_by_id = NULL, note = 'x'",
+        "DELETE FROM control_policyrevision WHERE id = (SELECT max(id) FROM control_policyrevision)",
+        "UPDATE control_policyproposal SET documents = '[]'",
+        "UPDATE control_policyproposal SET digest = 'f'",
+        "DELETE FROM control_policyproposal",
+    ],
+)
+def test_the_database_refuses_to_change_what_was_in_force_or_sent(
+    root_admin: User, other_admin: User, tmp_path: Path, change: str
+) -> None:
+    agree(proposed(root_admin, tmp_path), other_admin)
+    with (
+        pytest.raises(ProgrammingError, match="is append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(change)
+
+
 def test_documents_that_were_changed_in_the_table_are_not_put_in_force(
     root_admin: User, other_admin: User, tmp_path: Path
 ) -> None:
+    """By somebody who owns the database, and goes around its triggers."""
     intent = proposed(root_admin, tmp_path)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
     kept = PolicyProposal.objects.get(intent=intent)
     kept.documents[0]["document"]["spec"]["subjects"] = [{"kind": "User", "name": "mallory"}]
     kept.digest = policy.digest_of(policy.read_again(kept))
     kept.save()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
     with pytest.raises(PlanChanged, match="not what was sent"):
         agree(intent, other_admin)
 
@@ -245,7 +273,10 @@ def test_a_change_is_seen_by_those_it_concerns(
         ([], "no file was chosen"),
         ([yaml_file(RULE)], "rules.yaml</span>, line 5: there is no Role logs"),
         ([yaml_file("a: 1", "../../etc/passwd")], "not a YAML file"),
-        ([yaml_file(AT_ONCE, "a.yaml"), yaml_file(AT_ONCE, "a.yaml")], "chosen twice"),
+        (
+            [yaml_file(AT_ONCE, "a.yaml"), yaml_file(AT_ONCE, "a.yaml")],
+            "exists already in a.yaml (file 1), line 2",
+        ),
         ([yaml_file("#" * 1_000_001)], "larger than 1 MB"),
         ([yaml_file(AT_ONCE, f"{number}.yaml") for number in range(51)], "more than 50 files"),
         ([yaml_file(RULES % 1)], "These rules are in force already"),
