@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from control import junit, policy, policy_change, policy_sources, replay
+from control import junit, policy, policy_change, policy_sources, replay, rule_reference, rule_schema
 from control.errors import ControlError, PolicyInvalid
 from control.models import PolicyRevision, State, User
 from control.policy_documents import PolicySet
@@ -58,7 +60,10 @@ class Command(BaseCommand):
             "--days", type=_days, default=replay.DAYS, help="how far back; by default %(default)s"
         )
 
-    def handle(self, *args: Any, action: str, paths: list[Path], **options: Any) -> None:
+        actions.add_parser("schema", help="print the JSON Schema of rule documents, for editors")
+        actions.add_parser("reference", help="print docs/rules-reference.md")
+
+    def handle(self, *args: Any, action: str, paths: Sequence[Path] = (), **options: Any) -> None:
         try:
             if action == "check":
                 self.stdout.write(f"This set can be put in force: {_counted(policy.load(paths))}.")
@@ -66,6 +71,10 @@ class Command(BaseCommand):
                 self._test(paths or _files_of_settings(), options["junit"], quiet=options["quiet"])
             elif action == "replay":
                 self._replay(paths, options["days"])
+            elif action == "schema":
+                self.stdout.write(json.dumps(rule_schema.schema(), indent=2, ensure_ascii=False))
+            elif action == "reference":
+                self.stdout.write(rule_reference.reference(), ending="")
             elif action == "propose":
                 self._propose(paths, options["username"], options["reason"])
             else:
@@ -76,7 +85,7 @@ class Command(BaseCommand):
                 f"{refusal}\n{count} {'problem' if count == 1 else 'problems'}. The rules in force have not changed."
             ) from None
 
-    def _load(self, paths: list[Path], why: str) -> None:
+    def _load(self, paths: Sequence[Path], why: str) -> None:
         before = policy.in_force()
         revision = self._loaded(paths, why)
         counted = _counted(policy.parsed(revision))
@@ -85,7 +94,7 @@ class Command(BaseCommand):
         else:
             self.stdout.write(f"Rules {revision.short} are in force: {counted}.")
 
-    def _loaded(self, paths: list[Path], why: str) -> PolicyRevision:
+    def _loaded(self, paths: Sequence[Path], why: str) -> PolicyRevision:
         loaded = policy.load_whole(paths) if paths else policy_sources.configured()
         if why:
             return policy_change.break_glass(loaded, why)
@@ -98,7 +107,7 @@ class Command(BaseCommand):
             )
         return policy.put_in_force(loaded, by=None) if paths else policy_sources.publish_at_start()
 
-    def _propose(self, paths: list[Path], username: str, reason: str) -> None:
+    def _propose(self, paths: Sequence[Path], username: str, reason: str) -> None:
         user = User.objects.filter(username=username).first()
         if user is None:
             raise CommandError(f"Nobody here is called {username}.")
@@ -115,7 +124,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Proposed as {intent.short}. {message}")
         self.stdout.write(f"{intent.plan['summary']}")
 
-    def _test(self, paths: list[Path], report: Path | None, *, quiet: bool) -> None:
+    def _test(self, paths: Sequence[Path], report: Path | None, *, quiet: bool) -> None:
         if not paths:
             raise CommandError("Name files or folders with rule tests, or set PORTICO_POLICY_PATHS.")
         found, cases = policy.read(paths)
@@ -134,7 +143,7 @@ class Command(BaseCommand):
         if missing := untested(results, found):
             self.stdout.write(f"No test comes out by {', '.join(missing)}.")
 
-    def _replay(self, paths: list[Path], days: int) -> None:
+    def _replay(self, paths: Sequence[Path], days: int) -> None:
         outcome = replay.replay(policy.load(paths), days=days)
         for difference in outcome.differences:
             intent = difference.intent
