@@ -36,6 +36,11 @@ def request_url(ref: str) -> str:
     return f"{reverse('access:request')}?{urlencode({'entity': ref}, safe=':/')}"
 
 
+def several_url(refs: Sequence[str]) -> str:
+    """The form for several, with these targets."""
+    return f"{reverse('access:several')}?{urlencode([('entity', ref) for ref in refs], safe=':/')}"
+
+
 def _rules() -> PolicySet | None:
     revision = policy.in_force()
     return policy.parsed(revision) if revision else None

@@ -85,5 +85,12 @@ def read(data: QueryDict) -> RequestForm:
     return form
 
 
+def read_common(data: QueryDict) -> Choice:
+    """What several lines have in common; roles and targets are lists there, and read elsewhere."""
+    common = data.copy()
+    common["what"] = common["role"] = common["environment"] = ""
+    return read(common).choice()
+
+
 def key_of(form: RequestForm) -> UUID:
     return form.choice().key

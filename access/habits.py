@@ -9,7 +9,7 @@ from statistics import median
 from django.db.models import Count, Q
 from django.utils.timezone import localtime
 
-from access import windows
+from access import together, windows
 from access.models import Grant
 from access.windows import Right
 from control.durations import format_duration, parse_duration
@@ -38,6 +38,8 @@ def warnings_for(intent: Intent) -> list[tuple[str, str]]:
         found.append(("warn", longer))
     if carried := _carried_on(intent):
         found.append(("info", carried))
+    if words := together.words_of(intent):
+        found.append(("info", words))
     asked = localtime(intent.requested_at)
     if asked.hour not in USUAL_HOURS or asked.weekday() >= 5:
         found.append(("warn", f"Asked on {asked:%A at %H:%M}, an unusual hour."))

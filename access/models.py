@@ -215,3 +215,21 @@ class Review(models.Model):
             CheckConstraint(condition=Q(outcome="justified") | ~Q(comment=""), name="review_blame_has_words"),
             CheckConstraint(condition=~Q(done=""), name="review_says_what_was_done"),
         ]
+
+
+class Batch(models.Model):
+    """Requests that were sent as one; `id` is the key of the form."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="request_batches"
+    )
+    requested_at = models.DateTimeField()
+
+    def get_absolute_url(self) -> str:
+        return reverse("access:together", args=[self.pk])
+
+
+class BatchLine(models.Model):
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="lines")
+    intent = models.OneToOneField(Intent, on_delete=models.PROTECT, related_name="batch_line")

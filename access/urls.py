@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from access import explain_views, views
+from access import explain_views, several_views, views
 
 app_name = "access"
 urlpatterns = [
@@ -12,6 +12,9 @@ urlpatterns = [
     path("access/check/", views.check, name="check"),
     path("access/request/", views.request_access, name="request"),
     path("access/break-glass/", views.break_the_glass, name="break_glass"),
+    path("access/request/several/", several_views.several, name="several"),
+    path("access/request/several/lines/", several_views.lines, name="several_lines"),
+    path("access/together/<uuid:key>/", several_views.together_page, name="together"),
     path("access/request/decision/", views.decision, name="decision"),
     path("access/requests/<uuid:intent_id>/", views.show, name="show"),
     path("access/requests/<uuid:intent_id>/withdraw/", views.withdraw, name="withdraw"),

@@ -23,6 +23,7 @@ from access import (
     mine_page,
     request_page,
     reviews,
+    several_page,
     show_page,
     sign_in,
 )
@@ -51,7 +52,10 @@ def request_access(request: HttpRequest) -> HttpResponse:
         return _send(request)
     user = person(request)
     if not request.GET.get("entity"):
-        return render(request, "access/choose.html", entity_pages.choices(user, request.GET.get("q", "")))
+        also = request.GET.getlist("also")[: several_page.MOST_TARGETS]
+        leads_to = (lambda ref: entity_pages.several_url([*also, ref])) if also else entity_pages.request_url
+        found = entity_pages.choices(user, request.GET.get("q", ""), leads_to)
+        return render(request, "access/choose.html", {**found, "also": also})
     form = forms.read(request.GET)
     subject = _subject(user, request.GET["entity"])
     return render(request, "access/request.html", request_page.context(user, subject, form.choice()))

@@ -39,6 +39,17 @@ class Role:
 
 
 @dataclass(frozen=True)
+class Bundle:
+    """Roles that are asked for with one press; each is decided by its own rule. No environments is all of them."""
+
+    name: str
+    title: str
+    description: str
+    roles: tuple[str, ...]
+    environments: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
 class Scope:
     """Which entities and environments; `None` is all of them."""
 
@@ -147,6 +158,7 @@ class PolicySet:
     denials: list[DenyRule] = field(default_factory=list)
     visibility: list[VisibilityRule] = field(default_factory=list)
     rotas: dict[str, Rota] = field(default_factory=dict)
+    bundles: dict[str, Bundle] = field(default_factory=dict)
 
     @cached_property
     def _rules_by_what(self) -> dict[tuple[str, str], list[AccessRule]]:

@@ -1,4 +1,4 @@
-"""Reads rule documents: Role, RoleBinding, AccessRule, DenyRule, OnCall and VisibilityRule, checked field by field.
+"""Reads rule documents (`KINDS`), checked field by field.
 
 Every problem is collected with its file and line; one problem anywhere means that no set comes out.
 """
@@ -16,6 +16,7 @@ from control.filters import parse as parse_filter
 from control.policy_documents import (
     AccessRule,
     Approval,
+    Bundle,
     DenyRule,
     Outside,
     PolicySet,
@@ -32,7 +33,7 @@ from control.policy_yaml import Document, Place
 LONGEST = timedelta(days=90)  # longer is no longer time-boxed access
 EVERY = "*"
 
-KINDS = ("Role", "RoleBinding", "AccessRule", "DenyRule", "OnCall", "VisibilityRule")
+KINDS = ("Role", "RoleBinding", "AccessRule", "DenyRule", "Bundle", "OnCall", "VisibilityRule")
 _ACCESS_SPEC = (
     "roles",
     "capabilities",
@@ -131,6 +132,8 @@ class _Reader(FieldReader):
             found.rules.append(self.access_rule(title, description))
         elif self.kind == "DenyRule":
             found.denials.append(self.deny_rule())
+        elif self.kind == "Bundle":
+            found.bundles[self.name] = self.bundle(title, description)
         elif self.kind == "OnCall":
             self.fields(self.data, (), ("apiVersion", "kind", "metadata", "spec"))
             if rota := read_rota(self, self.name, title):
@@ -213,6 +216,14 @@ class _Reader(FieldReader):
         if within and spec.get("approval") == "none":
             self.problem(("spec", "decideWithin"), "decideWithin is for rules that somebody decides.")
         return within
+
+    def bundle(self, title: str, description: str) -> Bundle:
+        self.fields(self.data, (), ("apiVersion", "kind", "metadata", "roles", "environments"))
+        roles = self.words(self.data, "roles", (), required=True)
+        self.wanted_roles += [(("roles", index), role) for index, role in enumerate(roles)]
+        named = self.words(self.data, "environments", ()) if "environments" in self.data else None
+        environments = None if named is None else frozenset(name.lower() for name in named)
+        return Bundle(self.name, title, description, tuple(dict.fromkeys(roles)), environments)
 
     def deny_rule(self) -> DenyRule:
         self.fields(self.data, (), ("apiVersion", "kind", "metadata", "spec"))

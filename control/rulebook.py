@@ -17,6 +17,7 @@ KINDS = (
     ("AccessRule", "Rules for asking", "Who may ask for what, for how long, and who decides."),
     ("RoleBinding", "Standing rights", "What people hold without asking."),
     ("DenyRule", "Denials", "What no other rule can allow."),
+    ("Bundle", "Bundles", "Roles that are asked for together."),
     ("OnCall", "Rotas", "Who is on call, shift by shift."),
     ("VisibilityRule", "Hidden entities", "Whom parts of the catalogue are shown to."),
 )
@@ -58,4 +59,4 @@ def readable(documents: Iterable[Document], user: User) -> list[Document]:
 
 def _anchor(kind: str, name: str) -> str:
     """Decisions name rules, bindings and denials; a role or a rota of the same name stands apart."""
-    return f"{kind.lower()}-{name}" if kind in ("Role", "OnCall") else name
+    return f"{kind.lower()}-{name}" if kind in ("Role", "Bundle", "OnCall") else name

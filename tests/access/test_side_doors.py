@@ -29,6 +29,8 @@ SOURCES = [
 ]
 WRITERS = {
     "Grant": {"access/grants.py"},
+    "Batch": {"access/together.py"},
+    "BatchLine": {"access/together.py"},
     "OwedReview": {"access/break_glass.py"},
     "Review": {"access/reviews.py"},
     "Decision": {"control/intents.py"},

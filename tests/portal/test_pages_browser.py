@@ -42,6 +42,7 @@ SEEN_BY = {
         "/access/",
         "/access/request/",
         f"{REQUEST}&role=production-logs",
+        "/access/request/several/?entity=component:default/payments&entity=component:default/ledger&bundle=find-the-fault",
         "/access/break-glass/?entity=component:default/payments&role=production-logs&environment=production",
         f"{REQUEST}&role=production-shell",
         "/access/request/?entity=api:default/payments-api",

@@ -1,0 +1,74 @@
+"""Several wishes sent as one: all of them are written, or none.
+
+Each stays a request of its own, decided by its own rule and its own people; a batch remembers that they were asked
+together (docs/decisions/015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from access.models import Batch, BatchLine
+from control import clock, intents
+from control.capability import Draft
+from control.errors import InvalidParameters, Refused
+from control.models import Intent, State, User
+
+MOST_LINES = 20
+
+
+def submit(drafts: Sequence[Draft], *, by: User, key: UUID) -> Batch:
+    """Write all of `drafts` (of `by`), or none. `key` makes a repeated submission harmless.
+
+    Raises `InvalidParameters`, and `Refused` for the first line that the rules refuse.
+    """
+    if not 1 <= len(drafts) <= MOST_LINES:
+        raise InvalidParameters(
+            {"what": f"Ask for at least one thing, and for {MOST_LINES} at most at once."}
+        )
+    if earlier := _earlier(key, by):
+        return earlier
+    try:
+        return _write(drafts, by, key)
+    except IntegrityError:
+        if earlier := _earlier(key, by):
+            return earlier
+        raise
+
+
+def _earlier(key: UUID, by: User) -> Batch | None:
+    batch = Batch.objects.filter(pk=key).first()
+    if batch and batch.requested_by_id != by.pk:
+        raise Refused("This form was sent by somebody else already. Open a new one.")
+    return batch
+
+
+@transaction.atomic
+def _write(drafts: Sequence[Draft], by: User, key: UUID) -> Batch:
+    batch = Batch(id=key, requested_by=by, requested_at=clock.now())
+    batch.save(force_insert=True)
+    for draft in drafts:
+        intent = intents.submit(draft)
+        if intent.state == State.DENIED:
+            message = intent.decisions.latest("id").explanation.get("message", "")
+            raise Refused(f"{intent.title}: {message} Nothing was sent.")
+        BatchLine.objects.create(batch=batch, intent=intent)
+    return batch
+
+
+def others_of(intent: Intent) -> list[Intent]:
+    """What was asked for together with it. One query."""
+    lines = BatchLine.objects.filter(batch__lines__intent=intent).exclude(intent=intent)
+    return [line.intent for line in lines.select_related("intent").order_by("pk")[:MOST_LINES]]
+
+
+def words_of(intent: Intent) -> str:
+    """For whoever decides one of them; empty when it was asked for alone."""
+    others = others_of(intent)
+    if not others:
+        return ""
+    named = ", ".join(f"{one.title} ({one.get_state_display().lower()})" for one in others)
+    return f"Asked for together with {named}. You decide this one."
