@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 
@@ -59,6 +59,9 @@ class GitPlace:
 
 def git_place(text: str) -> GitPlace:
     """Raises `PolicyInvalid` for what is no such address."""
+    if _holds_secret(text):  # not repeated: what is said here is stored and shown
+        words = "an address holds a name, password or token. Use git's credential helper, or an SSH key."
+        raise PolicyInvalid([("PORTICO_POLICY_PATHS", 1, words)])
     address, _, query = text.partition("?")
     scheme, _, rest = address.partition("://")
     place, _, path = rest.partition("//") if scheme != "file" else _split_file(rest)
@@ -68,6 +71,15 @@ def git_place(text: str) -> GitPlace:
             [(text, 1, "write it like https://git.example.com/team/rules.git//policy?ref=main.")]
         )
     return GitPlace(f"{scheme}://{place}", path.strip("/"), known.get("ref", [""])[-1])
+
+
+def _holds_secret(text: str) -> bool:
+    """Over http a name before the @ may be a token alone; over ssh it is just a name."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return True
+    return bool(parts.password) or ("@" in parts.netloc and parts.scheme != "ssh")
 
 
 def _split_file(rest: str) -> tuple[str, str, str]:

@@ -408,6 +408,7 @@ def _given() -> Schema:
         "role": _text("What is asked for; this or capability."),
         "capability": _text("Another request; this or role."),
         "duration": _ref("duration", "For how long; for roles."),
+        "breakGlass": {"description": "Whether the glass is broken; for roles.", "type": "boolean"},
         "reason": _text("The reason that is given; left out: open."),
         "now": _text("The moment, like 2026-11-25T14:20:00+01:00; left out: a working day at noon, UTC."),
     }

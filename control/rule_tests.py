@@ -19,7 +19,10 @@ from control.subjects import NoSubject, Subject, described
 
 KIND = "RuleTest"
 VERDICTS: tuple[str, ...] = tuple(Decision.Verdict.values)
-_GIVEN = ("subject", "people", "entity", "environment", "role", "capability", "duration", "reason", "now")
+_GIVEN = (
+    *("subject", "people", "entity", "environment", "role", "capability", "duration"),
+    *("breakGlass", "reason", "now"),
+)
 _EXPECT = ("verdict", "rule", "approvers", "approvals", "deciders", "message")
 
 
@@ -236,8 +239,17 @@ class _GivenReader:
             self.missing("given names either a role or a capability, one of them.")
         if capability and duration:
             self.reader.problem((*self.place("duration"), "duration"), "duration is for roles.")
+        breaks_glass = self.reader.truth(self.given, "breakGlass", self.place("breakGlass"), default=False)
+        if capability and breaks_glass:
+            self.reader.problem((*self.place("breakGlass"), "breakGlass"), "breakGlass is for roles.")
         reason = self.reader.text(self.given, "reason", self.place("reason")) or None
-        return Ask(capability or ACCESS, role, duration if role else None, reason)
+        return Ask(
+            capability or ACCESS,
+            role,
+            duration if role else None,
+            reason,
+            breaks_glass=breaks_glass and bool(role),
+        )
 
     def entity(self) -> tuple[Subject | None, str]:
         """Described here, or named."""

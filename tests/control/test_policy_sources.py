@@ -80,6 +80,24 @@ def test_an_address_that_means_something_else_is_refused(text: str) -> None:
         git_place(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://s3cret@h/r.git",
+        "https://me:s3cret@h/r.git//a",
+        "ssh://git:s3cret@h/r.git",
+        "https://[s3cret/r",
+    ],
+)
+def test_secrets_in_an_address_are_refused_and_kept_nowhere(
+    text: str, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.PORTICO_POLICY_PATHS = [text]
+    tasks.read_rules()
+    assert "an address holds a name, password or token" in PolicyReading.objects.get().problem
+    assert "s3cret" not in PolicyReading.objects.get().problem + caplog.text
+
+
 def test_rules_are_read_from_git_with_their_commit(repository: Repository) -> None:
     commit = repository.git("rev-parse", "HEAD")
     revision = policy_sources.take_configured()

@@ -101,6 +101,7 @@ given:
   environment: production
   role: logs
   duration: 2h
+  breakGlass: true
   reason: PAY-1
   now: "2026-11-25T10:00:00+01:00"
 cases:
@@ -147,6 +148,7 @@ BEYOND = (
     *(
         "given names either",
         "duration is for roles",
+        "breakGlass is for roles",
         "given.subject is missing",
         "given.entity",
         "exists already",

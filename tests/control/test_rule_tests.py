@@ -130,6 +130,17 @@ def test_relations_follow_from_the_document_as_in_the_catalogue(tmp_path: Path) 
         policy.load([write(tmp_path, ROLE, rule, PASSES)])
 
 
+def test_an_emergency_is_tested_like_any_other_request(tmp_path: Path) -> None:
+    rule = RULE.replace("  approval:", "  breakGlass: {maxDuration: 2h}\n  approval:")
+    broken = PASSES.replace("  duration: 2h\n", "  duration: 2h\n  breakGlass: true\n")
+    allowed = broken.replace(
+        "{verdict: needs_approval, rule: logs, approvers: [payments], message: 2 h}", "{verdict: allow}"
+    )
+    policy.load([write(tmp_path, ROLE, rule, allowed)])
+    with pytest.raises(PolicyInvalid, match="No rule lets anybody break the glass"):
+        policy.load([write(tmp_path, ROLE, RULE, allowed)])
+
+
 @pytest.mark.parametrize(
     ("before", "after", "line", "words"),
     [
@@ -151,6 +162,7 @@ def test_relations_follow_from_the_document_as_in_the_catalogue(tmp_path: Path) 
             10,
             "verdict must be one of allow, deny, needs_approval",
         ),
+        ("role: logs", "breakGlass: perhaps", 8, "breakGlass must be true or false"),
         ("rule: logs", "deciders: [tomas]", 10, "deciders are people of `given.people`"),
         ("name: support-reads-logs", "name: a b", 3, "a b is no name"),
     ],
