@@ -351,6 +351,14 @@ def _deny_rule() -> Schema:
     return _document("DenyRule", "What no other rule can allow.", {"spec": spec}, ("spec",))
 
 
+def _bundle() -> Schema:
+    fields = {
+        "roles": _words("Roles that are asked for together, each by its own rule.", least=1, needed=True),
+        "environments": _words("Where it is offered; left out: everywhere."),
+    }
+    return _document("Bundle", "A kit of roles; it gives nothing by itself.", fields, ("roles",))
+
+
 def _on_call() -> Schema:
     people = _list("Groups and people.", _ref("somebody"), least=1, most=MOST_ON_A_ROTA, needed=True)
     override = _mapping(
@@ -452,6 +460,7 @@ KINDS = {
     "AccessRule": _access_rule,
     "RoleBinding": _binding,
     "DenyRule": _deny_rule,
+    "Bundle": _bundle,
     "OnCall": _on_call,
     "VisibilityRule": _visibility_rule,
     "RuleTest": _rule_test,

@@ -14,10 +14,11 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
+from control import policy_schema
 from control.policy_schema import read_set
 from control.policy_yaml import Document, read_documents
 from control.rule_reference import reference
-from control.rule_schema import schema
+from control.rule_schema import KINDS, schema
 from control.rule_tests import is_test, read_tests
 
 SET = """
@@ -85,6 +86,12 @@ spec:
   shift: 7d
   people: [{kind: User, name: tomas}, {kind: Group, name: payments}]
   overrides: [{from: "2026-12-24", until: "2026-12-26", people: [{kind: User, name: ines}]}]
+---
+apiVersion: portico.dev/v1
+kind: Bundle
+metadata: {name: kit}
+roles: [logs]
+environments: [production]
 ---
 apiVersion: portico.dev/v1
 kind: VisibilityRule
@@ -221,7 +228,12 @@ def test_the_schema_is_one(good: list[dict[str, Any]]) -> None:
     assert read_set([Document("x", 1, one) for one in good if one["kind"] != "RuleTest"])[1] == []
 
 
-@pytest.mark.parametrize("number", range(9))
+def test_it_knows_every_kind(good: list[dict[str, Any]]) -> None:
+    assert set(KINDS) == {*policy_schema.KINDS, "RuleTest"} == {document["kind"] for document in good}
+    assert len(good) == 10
+
+
+@pytest.mark.parametrize("number", range(10))
 def test_the_schema_accepts_what_the_reader_accepts_and_nothing_else(
     good: list[dict[str, Any]], number: int
 ) -> None:
