@@ -33,6 +33,7 @@ EMERGENCY = Topic(
     "Somebody breaks the glass",
     "Access in an emergency, to what you decide or review.",
     is_always_shown=True,
+    is_urgent=True,
 )
 BROKEN = "access.glass_broken"
 ADMINS_TOLD = 50
@@ -158,4 +159,5 @@ def _news(grant: Grant, owed: OwedReview) -> News:
         sign="bad",
         subject_ref=grant.entity_ref,
         environment=grant.environment,
+        groups=tuple(owed.groups),
     )

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from django.db import transaction
 
-from access.break_glass import BROKEN, EMERGENCY
+from access import review_notices
+from access.break_glass import EMERGENCY
 from access.errors import NotYours, TooEarly
 from access.models import Grant, OwedReview, OwedReviewQuerySet, Review
 from control import audit, clock, people
 from control.errors import InvalidParameters, NotWaiting
 from control.models import User, open_account
-from control.notices import News, settle, tell
+from control.notices import News, tell
 from control.request_notices import thread_of
 
 LONGEST = 2_000  # letters of what was done, and of the comment
@@ -89,7 +90,7 @@ def waiting_for(user: User) -> OwedReviewQuerySet:
 
 
 def _tell(review: Review, grant: Grant) -> None:
-    settle(thread_of(grant.intent), BROKEN, f"Reviewed by {review.by.label}.")
+    review_notices.reviewed(review)
     news = News(
         event="access.reviewed",
         topic=EMERGENCY.name,

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 
-from access import grant_notices, grants
+from access import grant_notices, grants, review_notices
 from access.errors import AlreadyEnded, NotYours
 from access.models import Grant, Need, OutsideRight
 from access.reconcile import reconcile
@@ -41,6 +41,8 @@ def sweep() -> None:
             record_ends()
             grant_notices.tell_started()
             grant_notices.tell_ending()
+            review_notices.tell_due()
+            review_notices.tell_overdue()
             reconcile_owed()
 
 
