@@ -98,6 +98,7 @@ def context(intent: Intent, user: User) -> dict[str, Any]:
         "decision": decision,
         "checks": _checks(decision.explanation.get("checks", ()), is_mine),
         "answers": answers,
+        "question": inbox.open_question(intent),
         "events": events_of(intent),
         "asked": _asked(intent),
         "others": _others(grant) if live and grant else [],

@@ -8,13 +8,13 @@ from datetime import timedelta
 from statistics import median
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils.timezone import localtime
 
 from control import clock, people, subjects
 from control.capability import registry
 from control.durations import format_duration
-from control.models import Approval, Decision, Intent, State, User
+from control.models import Approval, Decision, Intent, Remark, State, User
 
 PAGE_SIZE = 25
 APPROVERS_SHOWN = 8
@@ -23,8 +23,11 @@ TABS = ("waiting", "mine", "decided")
 
 
 def of_tab(tab: str, user: User) -> QuerySet[Intent]:
-    """The requests of one tab, the most urgent or newest first."""
-    intents = Intent.objects.select_related("requested_by", "requested_by__acts_for")
+    """The requests of one tab, the most urgent or newest first, each with who spoke last (`last_remark`)."""
+    said = Remark.objects.filter(intent=OuterRef("pk")).order_by("-id").values("role")[:1]
+    intents = Intent.objects.select_related("requested_by", "requested_by__acts_for").annotate(
+        last_remark=Subquery(said, output_field=CharField())
+    )
     if tab == "mine":
         return intents.involving(user).filter(state=State.AWAITING_APPROVAL).order_by("-requested_at")
     if tab == "decided":
@@ -81,8 +84,18 @@ def pane(intent: Intent, user: User) -> dict[str, Any]:
         "approvers": list(eligible(intent)[:APPROVERS_SHOWN]),
         "requester_groups": list(intent.requested_by.groups.order_by("name")[:5]),
         "standing": standing_of(intent, user),
+        "remarks": list(intent.remarks.select_related("by").order_by("id")),
+        "is_mine": people.same_person(user, intent.requested_by),
         "needs_approval": decision.verdict == Decision.Verdict.NEEDS_APPROVAL,
     }
+
+
+def open_question(intent: Intent) -> Remark | None:
+    """What the requester was asked and has not answered."""
+    if intent.state != State.AWAITING_APPROVAL:
+        return None
+    last = intent.remarks.select_related("by").order_by("-id").first()
+    return last if last and last.role == Remark.Role.QUESTION else None
 
 
 def _choice(label: str, change: Mapping[str, str]) -> tuple[str, str]:

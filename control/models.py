@@ -453,7 +453,7 @@ class AuditSeal(models.Model):
     sealed_at = models.DateTimeField(db_default=Now())
 
 
-# Django looks for models here; those of notices have a file of their own.
+# Django looks for models here; those of notices and remarks have files of their own.
 from control.notice_models import (  # noqa: E402  they refer to the account above
     Channel,
     Delivery,
@@ -463,5 +463,15 @@ from control.notice_models import (  # noqa: E402  they refer to the account abo
     NoticeChoice,
     NoticeSchedule,
 )
+from control.remark_models import Remark  # noqa: E402
 
-__all__ = ["Channel", "Delivery", "Happening", "MailWish", "Notice", "NoticeChoice", "NoticeSchedule"]
+__all__ = [
+    "Channel",
+    "Delivery",
+    "Happening",
+    "MailWish",
+    "Notice",
+    "NoticeChoice",
+    "NoticeSchedule",
+    "Remark",
+]

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from control import clock, inbox
 from control.capability import registry
-from control.models import Approval, Intent, Notice, State, User
+from control.models import Approval, Intent, Notice, Remark, State, User
 from control.notice_topics import DECIDED, SETTLED, WAITING, WORK
 from control.notices import News, settle, tell
 
@@ -87,6 +87,37 @@ def requester_left(intent: Intent) -> None:
     _settle(intent, "Withdrawn: the account is closed.", by=[])
 
 
+def asked_back(intent: Intent, remark: Remark) -> None:
+    """It waits for the requester's words now; an agent's owner answers in its place."""
+    news = _news(
+        intent,
+        "request.asked_back",
+        WAITING,
+        key=f"request.asked_back:{remark.pk}",
+        title=f"{remark.by.label} asks about {intent.title}",
+        told=f"{remark.by.label} asks {intent.requested_by.label} about {intent.title}",
+        detail=f"“{remark.text}”",
+        url=f"{reverse('control:inbox_item', args=[intent.pk])}?tab=mine",
+        useful_until=intent.decide_before,
+    )
+    tell(news, [intent.requested_by_id])
+
+
+def replied(intent: Intent, remark: Remark, asked_by: set[int]) -> None:
+    news = _news(
+        intent,
+        "request.replied",
+        WAITING,
+        key=f"request.replied:{remark.pk}",
+        title=f"{remark.by.label} answers about {intent.title}",
+        detail=f"“{remark.text}”",
+        url=reverse("control:inbox_item", args=[intent.pk]),
+        useful_until=intent.decide_before,
+    )
+    tell(news, asked_by)
+    settle(thread_of(intent), "request.asked_back", f"Answered by {remark.by.label}.")
+
+
 def finished(intent: Intent) -> None:
     """Tell the requester how the work went. Where the approval itself gave what was asked for, only of failure."""
     if intent.state == State.FAILED:
@@ -121,6 +152,8 @@ def _tell_requester(
 def _settle(intent: Intent, words: str, *, by: list[User]) -> None:
     """Nobody else needs to open it; those who did it know."""
     told = settle(thread_of(intent), _WAITS, words)
+    for said in ("request.asked_back", "request.replied"):
+        settle(thread_of(intent), said, words)
     acted = {user.principal_id for user in by}
     news = _news(
         intent,

@@ -11,15 +11,19 @@ from control import (
     notice_wish_views,
     profile_views,
     rule_views,
+    several_views,
     views,
 )
 
 app_name = "control"
 urlpatterns = [
     path("inbox/", views.inbox_list, name="inbox"),
+    path("inbox/several/", several_views.decide, name="several"),
     path("inbox/<uuid:intent_id>/", views.inbox_item, name="inbox_item"),
     path("inbox/<uuid:intent_id>/approve/", views.approve, name="approve"),
     path("inbox/<uuid:intent_id>/reject/", views.reject, name="reject"),
+    path("inbox/<uuid:intent_id>/ask/", views.ask_back, name="ask_back"),
+    path("inbox/<uuid:intent_id>/reply/", views.reply, name="reply"),
     path("notifications/", notice_views.notices, name="notices"),
     path("notifications/bell/", notice_views.bell, name="bell"),
     path("notifications/read/", notice_views.read_all, name="notices_read"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +14,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from control import approvals, duties, inbox
+from control import approvals, duties, inbox, remarks
 from control.context import count_for
 from control.errors import ControlError
 from control.forms import AnswerForm
-from control.models import Intent, User
+from control.models import Intent, Remark, User
 from control.web import person, wants_fragment
 
 
@@ -69,6 +70,33 @@ def reject(request: HttpRequest, intent_id: UUID) -> HttpResponse:
     return _answered(request, user, intent, "Rejected")
 
 
+@require_POST
+@login_required
+def ask_back(request: HttpRequest, intent_id: UUID) -> HttpResponse:
+    return _said(
+        request, intent_id, remarks.ask_back, "Asked. The request waits on, and so does its deadline."
+    )
+
+
+@require_POST
+@login_required
+def reply(request: HttpRequest, intent_id: UUID) -> HttpResponse:
+    return _said(request, intent_id, remarks.reply, "Answered. Whoever asked hears of it.")
+
+
+def _said(request: HttpRequest, intent_id: UUID, say: Callable[..., Remark], words: str) -> HttpResponse:
+    user = person(request)
+    intent = _visible(user, intent_id)
+    try:
+        say(intent_id, by=user, text=request.POST.get("comment", ""))
+    except ControlError as refusal:
+        return _refused(request, user, intent_id, refusal)
+    if wants_fragment(request):
+        return _render(request, user, intent, done=words)
+    messages.success(request, words)
+    return redirect("control:inbox_item", intent.pk)
+
+
 def _visible(user: User, intent_id: UUID) -> Intent:
     intents = Intent.objects.visible_to(user).select_related("requested_by", "requested_by__acts_for")
     return get_object_or_404(intents, pk=intent_id)
@@ -106,6 +134,7 @@ def _render(
         "page": page,
         "counts": inbox.counts(user),
         "duties": duties.of(user) if tab == "waiting" else [],
+        "marked": {row.pk for row in page if str(row.pk) in request.GET.getlist("intent")},
         "pace": inbox.median_wait_words(user),
         "opened": opened,
         "chosen": intent is not None,

@@ -1,4 +1,4 @@
-// Keys: j, k and Enter walk a list with data-keys; f goes to the filter; a button with data-key="a" is pressed by a.
+// Keys: j, k and Enter walk a list with data-keys, x ticks the row that is chosen; f goes to the filter; a button with data-key="a" is pressed by a.
 "use strict";
 
 (() => {
@@ -29,6 +29,12 @@
     if (list.dataset.keys === "open") link.click();
   }
 
+  function tick() {
+    const box = document.querySelector("[data-keys] .is-selected input[type=checkbox]");
+    box?.click();
+    return Boolean(box);
+  }
+
   function press(key) {
     const button = document.querySelector(`[data-key="${CSS.escape(key)}"]:not([disabled])`);
     if (!button || button.offsetParent === null) return false;
@@ -54,7 +60,7 @@
     }
     if (event.ctrlKey || field || document.querySelector("dialog[open]")) return;
     const done =
-      (event.key === "j" && move(1)) || (event.key === "k" && move(-1)) || (event.key === "f" && focusFilter()) || press(event.key);
+      (event.key === "j" && move(1)) || (event.key === "k" && move(-1)) || (event.key === "f" && focusFilter()) || (event.key === "x" && tick()) || press(event.key);
     if (done) event.preventDefault();
   });
 })();
