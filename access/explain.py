@@ -5,9 +5,11 @@ Only reads, for a page. Whether one person may is `control.decide`'s to say; her
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
+from typing import Any
 
 from django.db.models import Count, Window
 from django.db.models.functions import RowNumber
@@ -47,6 +49,8 @@ class Way:
     needed: int
     decides: str  # whom the rule names, in words
     deciders: Names
+    conditions: tuple[str, ...] = ()  # what must hold besides, as its author calls it
+    in_emergency: timedelta | None = None  # how long somebody who breaks the glass has it
 
     @property
     def decision(self) -> str:
@@ -150,6 +154,8 @@ class _Reader:
             who=who_words(rule.subjects),
             environments=_environments(rule.scope),
             longest=rule.max_duration,
+            conditions=self.conditions.get(rule.name, ()),
+            in_emergency=rule.break_glass.max_duration if rule.break_glass else None,
             needed=rule.approval.count,
             decides=" or ".join(short_ref(ref) for ref in named.refs),
             deciders=Names(members[:PEOPLE_SHOWN], max(len(members) - PEOPLE_SHOWN, 0)),
@@ -158,6 +164,23 @@ class _Reader:
     def always(self, kind: str, one: RoleBinding | DenyRule, message: str = "") -> Always:
         place = self.places.get((kind, one.name), "")
         return Always(one.name, place, who_words(one.subjects), _environments(one.scope), message)
+
+    @cached_property
+    def conditions(self) -> dict[str, tuple[str, ...]]:
+        rules = (doc for doc in self.found.documents if kind_of(doc) == "AccessRule")
+        return {name_of(doc): tuple(_asked_besides(doc.data.get("spec", {}))) for doc in rules}
+
+
+def _asked_besides(spec: Mapping[str, Any]) -> Iterator[str]:
+    """The titles of conditions, else what they say; and that a reason is needed."""
+    when = spec.get("when", [])
+    for one in when if isinstance(when, list) else [when]:
+        yield str(one.get("title") or one.get("expression")) if isinstance(one, dict) else str(one)
+    reason = spec.get("reason", {})
+    if reason.get("ticket"):
+        yield str(reason.get("hint") or f"a ticket like {reason['ticket']} in the reason")
+    elif reason.get("required"):
+        yield "a reason"
 
 
 def who_words(subjects: Iterable[Who]) -> str:

@@ -52,6 +52,19 @@ def test_every_role_is_shown_with_who_may_ask_who_decides_and_by_which_rule(
     assert "Everybody may ask, allowed at once" in shown
 
 
+def test_what_must_hold_besides_and_the_way_in_an_emergency_are_shown(
+    maya: User, client_for: SignedIn, tmp_path: Path
+) -> None:
+    more = (
+        "  maxDuration: 4h\n  breakGlass: {maxDuration: 30m}\n  reason: {ticket: 'PAY-[0-9]+'}\n"
+        '  when: [{expression: "time.hour < 18", title: Only by day}, "request.role != \'x\'"]\n'
+    )
+    room.publish(tmp_path, room.RULES.replace("  maxDuration: 4h\n", more))
+    shown = page(client_for(maya))
+    assert "Asks for: Only by day Asks for: request.role != 'x' Asks for: a ticket like PAY-[0-9]+" in shown
+    assert "In an emergency at once, for 30 min, reviewed afterwards" in shown
+
+
 def test_a_group_without_members_is_named_as_nobody(maya: User, client_for: SignedIn) -> None:
     assert "Nobody is there to decide, so it is refused." in page(client_for(maya))
 
