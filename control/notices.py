@@ -14,7 +14,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models.functions import Coalesce
 
-from control import clock, notice_choices, webhooks
+from control import clock, notice_choices, subjects, webhooks
 from control.models import Happening, Notice, User
 from control.notice_topics import topic_named
 
@@ -109,9 +109,15 @@ def _fields(news: News) -> dict[str, object]:
         "action_url": news.action_url,
         "subject_ref": news.subject_ref,
         "environment": news.environment,
-        "groups": list(news.groups),
+        "groups": _teams(news),
         "useful_until": news.useful_until,
     }
+
+
+def _teams(news: News) -> list[str]:
+    """Those that were named, and those that own what it is about: their channels hear of it."""
+    owners = subjects.resolve(news.subject_ref).owner_refs if news.subject_ref else ()
+    return list(dict.fromkeys([*news.groups, *(ref for ref in owners if ref.startswith("group:"))]))
 
 
 def _one_line(words: str, longest: int) -> str:

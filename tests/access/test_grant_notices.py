@@ -119,3 +119,11 @@ def test_a_window_that_is_called_off_before_its_start_never_ended(
     now = timezone.now()
     grants.revoke(room.grant_between(maya, now + MINUTE, now + 60 * MINUTE).pk, by=tomas)
     assert Happening.objects.get().title == "Called off: Production logs of payments"
+
+
+def test_the_teams_that_own_it_are_named_so_that_their_channels_hear_of_it(
+    maya: User, service: object
+) -> None:
+    held(maya, ends_in=20)
+    tell_ending()
+    assert Happening.objects.get().groups == ["group:default/payments"]
