@@ -13,8 +13,7 @@ from access.models import Grant
 from access.request_page import Choice, Length
 from access.show_page import events_of
 from control import clock, policy, subjects
-from control.capability import Draft
-from control.decide import ACCESS
+from control.capability import ACCESS, Draft
 from control.durations import DurationError, compact_duration, format_duration, parse_duration
 from control.errors import Refused
 from control.models import Intent, User

@@ -15,15 +15,17 @@ from django.db.models import Count, Window
 from django.db.models.functions import RowNumber
 
 from access.models import Grant
+from control import clock
 from control.decide import is_denied
-from control.deciders import People, named_by, read_people
+from control.deciders import Naming, People, read_people
 from control.matching import Requester
 from control.models import User
+from control.oncall import on_call_now
 from control.policy_documents import AccessRule, DenyRule, PolicySet, Role, RoleBinding, Scope, Who
 from control.policy_schema import EVERY
 from control.rule_changes import kind_of, name_of, place_of
 from control.subjects import Subject
-from control.verdict_words import short_ref
+from control.verdict_words import names_of, short_ref
 
 PEOPLE_SHOWN = 6
 HOLDERS_SHOWN = 6
@@ -100,10 +102,11 @@ def explained(found: PolicySet, subject: Subject, user: User, environment: str =
     Few queries, however many rules, roles and holders there are. `user` only reads.
     """
     rules = [rule for rule in found.rules if rule.roles and _reaches(rule.scope, subject, environment)]
-    people = read_people(user, [named_by(rule, subject) for rule in rules])
+    naming = Naming(found, subject, environment, on_call_now(found.rotas.values(), clock.now()))
+    people = read_people(user, [naming.by(rule) for rule in rules])
     holders, counts = _holders(found, subject, environment)
     places = {(kind_of(doc), name_of(doc)): place_of(doc) for doc in found.documents}
-    reader = _Reader(found, subject, environment, rules, people, places)
+    reader = _Reader(found, subject, environment, rules, naming, people, places)
     roles = [
         reader.role(role, holders.get(role.name, ()), counts.get(role.name, 0))
         for role in found.roles.values()
@@ -124,6 +127,7 @@ class _Reader:
     subject: Subject
     environment: str
     rules: Sequence[AccessRule]
+    naming: Naming
     people: People
     places: Mapping[tuple[str, str], str]
 
@@ -146,7 +150,7 @@ class _Reader:
         )
 
     def way(self, rule: AccessRule) -> Way:
-        named = named_by(rule, self.subject)
+        named = self.naming.by(rule)
         members = self.people.of(named)
         return Way(
             rule=rule.name,
@@ -157,7 +161,7 @@ class _Reader:
             conditions=self.conditions.get(rule.name, ()),
             in_emergency=rule.break_glass.max_duration if rule.break_glass else None,
             needed=rule.approval.count,
-            decides=" or ".join(short_ref(ref) for ref in named.refs),
+            decides=" or ".join(names_of(named)),
             deciders=Names(members[:PEOPLE_SHOWN], max(len(members) - PEOPLE_SHOWN, 0)),
         )
 

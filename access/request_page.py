@@ -19,13 +19,14 @@ from access.habits import CHOICES, usual_minutes
 from access.offers import SHORTEST, Offer, offers_for
 from access.windows import Right
 from control import clock
-from control.capability import Ask, Change
-from control.decide import ACCESS, Verdict, decide
+from control.capability import ACCESS, Ask, Change
+from control.decide import Verdict, decide
 from control.durations import DurationError, compact_duration, format_duration, parse_duration
 from control.errors import InvalidParameters
 from control.models import User
 from control.policy_documents import BreakGlass
 from control.subjects import Subject
+from control.verdict_words import escalation_words
 
 _HEADINGS = {
     "allow": ("ok", "Allowed at once"),
@@ -83,6 +84,7 @@ class Decision:
     starts: datetime | None
     people: tuple[Asked, ...]
     more_people: int
+    later: tuple[str, ...]
     changes: tuple[Change, ...]
     emergency: BreakGlass | None = None
 
@@ -232,6 +234,7 @@ def _panel(
         starts=starts,
         people=tuple(Asked(who, usually(usual.get(who.pk))) for who in people),
         more_people=len(verdict.approvers) - len(people),
+        later=tuple(escalation_words(verdict.panel)),
         changes=() if verdict.is_refused else planned_changes(offer.role, user, words),
     )
 

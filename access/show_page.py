@@ -18,6 +18,7 @@ from access.reviews import may_review
 from control import clock, inbox, people, subjects
 from control.durations import format_duration
 from control.models import Approval, AuditEvent, Intent, State, User
+from control.stage_board import board_of
 from control.templatetags.times import clock_words
 
 OTHERS_SHOWN = 10
@@ -101,6 +102,7 @@ def context(intent: Intent, user: User) -> dict[str, Any]:
         "question": inbox.open_question(intent),
         "events": events_of(intent),
         "asked": _asked(intent),
+        "board": board_of(intent, decision, answers),
         "others": _others(grant) if live and grant else [],
         "may_end": bool((live or coming) and grant and may_end(grant, user)),
         "may_withdraw": intent.state == State.AWAITING_APPROVAL and (is_mine or user.is_staff),

@@ -17,8 +17,7 @@ from django.utils import timezone
 
 from access.models import Grant
 from control import clock
-from control.capability import Ask
-from control.decide import ACCESS
+from control.capability import ACCESS, Ask
 from control.durations import parse_duration
 from control.errors import InvalidParameters
 from control.models import User

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from control.matching import Check
 from control.models import Decision, User
+from control.panels import panel_of_accounts
 from control.people import same_person
 
 if TYPE_CHECKING:
@@ -56,9 +57,9 @@ def verdict(judged: Verdict, actor: User) -> Verdict:
         verdict=Decision.Verdict.NEEDS_APPROVAL.value,
         message=f"Another administrator must agree: {_names(others)}.",
         checks=(is_one,),
-        approver_ids=tuple(user.pk for user in others),
         approvals_needed=1,
         approvers=others,
+        panel=panel_of_accounts(others),
     )
 
 

@@ -7,14 +7,16 @@ that was shown, may this person decide, do today's rules still allow it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Min
 
-from control import audit, clock, people, request_notices
+from control import audit, clock, people, request_notices, stages
+from control.agenda import Agenda, progress_of
 from control.capability import registry
 from control.decide import Verdict
 from control.errors import (
@@ -28,7 +30,8 @@ from control.errors import (
     TooLate,
 )
 from control.intents import approved, digest_of, draft_of, stored_digest_of, verdict_now
-from control.models import Approval, Decision, Intent, State, User
+from control.models import Approval, Approver, Decision, Intent, State, User
+from control.seats import seats_now, turn_words
 
 EXPIRE_BATCH = 200
 
@@ -42,18 +45,19 @@ def approve(
     Raises `NotWaiting`, `TooLate`, `PlanChanged`, `OwnRequest`, `AgentsDoNotApprove`, `NotAnApprover`, `Refused`,
     `InvalidParameters`. Locks the intent.
     """
-    intent = _lock_for_answer(intent_id, by, digest)
+    sitting = _lock_for_answer(intent_id, by, digest)
+    intent = sitting.intent
     if stored_digest_of(intent) != digest:
         raise PlanChanged(
             "This request is not what it was when it was sent. Reject it and let it be asked again."
         )
-    verdict = _checked_by_rules_of_today(intent, by)
+    verdict = _checked_by_rules_of_today(sitting, by)
     if narrowed:
         _narrow(intent, narrowed)
-    approval = _write(intent, by, Approval.Answer.APPROVED, digest, comment, narrowed or {})
+    approval = _write(sitting, by, Approval.Answer.APPROVED, digest, comment, narrowed or {})
     registry.get(intent.capability).on_answer(intent, approval)
     request_notices.answered(intent, by)
-    _conclude(intent, verdict)
+    _conclude(sitting, verdict)
     return intent
 
 
@@ -62,30 +66,47 @@ def reject(intent_id: UUID, *, by: User, digest: str, comment: str) -> Intent:
     """Say no, with words for the requester. Raises as `approve`."""
     if not comment.strip():
         raise InvalidParameters({"comment": "Say why: the requester reads it and can ask better."})
-    intent = _lock_for_answer(intent_id, by, digest)
-    approval = _write(intent, by, Approval.Answer.REJECTED, digest, comment, {})
+    sitting = _lock_for_answer(intent_id, by, digest)
+    intent = sitting.intent
+    approval = _write(sitting, by, Approval.Answer.REJECTED, digest, comment, {})
     intent.move(State.REJECTED, decided_at=approval.decided_at, finished_at=approval.decided_at)
     registry.get(intent.capability).on_answer(intent, approval)
     request_notices.rejected(intent, approval)
     return intent
 
 
-def _lock_for_answer(intent_id: UUID, by: User, digest: str) -> Intent:
+@dataclass(frozen=True)
+class _Sitting:
+    """The locked intent, and the places in it that the person may take now."""
+
+    intent: Intent
+    rows: tuple[Approver, ...]
+    agenda: Agenda
+
+    @property
+    def seats(self) -> list[list[int]]:
+        return [list(seat) for seat in sorted({(row.stage, row.part) for row in self.rows})]
+
+
+def _lock_for_answer(intent_id: UUID, by: User, digest: str) -> _Sitting:
     intent = Intent.objects.select_for_update(of=("self",)).select_related("requested_by").get(pk=intent_id)
-    _check_person(intent, by)
+    rows = _places_of(intent, by)
     if intent.state != State.AWAITING_APPROVAL:
         raise NotWaiting(f"This request is already {intent.get_state_display().lower()}.")
-    if intent.decide_before <= clock.now():
+    now = clock.now()
+    if intent.decide_before <= now:
         raise TooLate("This request waited too long and has expired. It can be asked again.")
     # One person with two accounts is one answer.
     if any(people.same_person(by, answer.by) for answer in intent.approvals.select_related("by")):
         raise NotWaiting("You have answered this request already. It waits for somebody else.")
     if intent.plan_digest != digest:
         raise PlanChanged("The request changed after you opened it. Read it again, then decide.")
-    return intent
+    agenda = Agenda.of(intent.decisions.latest("id"))
+    return _Sitting(intent, _whose_turn_it_is(rows, agenda, now), agenda)
 
 
-def _check_person(intent: Intent, by: User) -> None:
+def _places_of(intent: Intent, by: User) -> list[Approver]:
+    """All places that this person was asked into, whether it is their turn or not."""
     person = User.objects.select_related("acts_for").get(pk=by.pk)
     if not person.is_active:
         raise Refused("This account is closed, so it can decide nothing.")
@@ -93,21 +114,38 @@ def _check_person(intent: Intent, by: User) -> None:
         raise AgentsDoNotApprove("Agents do not approve. The person must decide.")
     if people.same_person(person, intent.requested_by):
         raise OwnRequest("You asked for this yourself, so somebody else must decide.")
-    asked = intent.approvers.filter(Q(user=person) | Q(group__in=person.groups.values("pk")))
-    if not asked.exists():
+    rows = list(intent.approvers.filter(seats_now(person)))
+    if not rows:
         raise NotAnApprover("You are not among those who decide this. The request page says who is.")
+    return rows
 
 
-def _checked_by_rules_of_today(intent: Intent, by: User) -> Verdict:
+def _whose_turn_it_is(rows: list[Approver], agenda: Agenda, now: datetime) -> tuple[Approver, ...]:
+    """The open ones of these places. Where one answer may count for several stages, those ahead too."""
+    wanted = [row for row in rows if row.closed_at is None]
+    due = [row for row in wanted if row.counts_from and row.counts_from <= now]
+    if due:
+        ahead = [row for row in wanted if row.counts_from is None and row.tier == 0 and not agenda.distinct]
+        return (*due, *ahead)
+    raise NotWaiting(turn_words(rows, now))
+
+
+def _checked_by_rules_of_today(sitting: _Sitting, by: User) -> Verdict:
     """A rule edited after the request counts: nobody approves what today's rules refuse or give to others."""
-    verdict = verdict_now(intent)
+    verdict = verdict_now(sitting.intent)
     if verdict.verdict == Decision.Verdict.DENY:
         raise Refused(f"The rules have changed and no longer allow this. {verdict.message}")
-    if verdict.verdict == Decision.Verdict.NEEDS_APPROVAL and by.pk not in {
-        who.pk for who in verdict.approvers
-    }:
-        raise NotAnApprover("The rules have changed: you are no longer among those who decide this.")
+    if verdict.verdict == Decision.Verdict.NEEDS_APPROVAL:
+        opened_at = _opened_at(sitting.intent, sitting.rows[0].stage)
+        if by.pk not in verdict.panel.able_after(clock.now() - opened_at):
+            raise NotAnApprover("The rules have changed: you are no longer among those who decide this.")
     return verdict
+
+
+def _opened_at(intent: Intent, stage: int) -> datetime:
+    """When it came to this stage: those who are asked at first count from then."""
+    opened: datetime | None = intent.approvers.filter(stage=stage).aggregate(at=Min("counts_from"))["at"]
+    return opened or intent.requested_at
 
 
 def _narrow(intent: Intent, narrowed: Mapping[str, Any]) -> None:
@@ -127,8 +165,14 @@ def _narrow(intent: Intent, narrowed: Mapping[str, Any]) -> None:
 
 
 def _write(
-    intent: Intent, by: User, answer: Approval.Answer, digest: str, comment: str, narrowed: Mapping[str, Any]
+    sitting: _Sitting,
+    by: User,
+    answer: Approval.Answer,
+    digest: str,
+    comment: str,
+    narrowed: Mapping[str, Any],
 ) -> Approval:
+    intent = sitting.intent
     approval = Approval.objects.create(
         intent=intent,
         by=by,
@@ -136,6 +180,7 @@ def _write(
         comment=comment.strip(),
         digest=digest,
         narrowed=dict(narrowed),
+        seats=sitting.seats,
         decided_at=clock.now(),
     )
     smaller = ", ".join(f"{name} {value}" for name, value in narrowed.items())
@@ -154,12 +199,18 @@ def _write(
     return approval
 
 
-def _conclude(intent: Intent, today: Verdict) -> None:
-    """As many must agree as the rules asked for at the request, or ask for today if that is more."""
-    needed = max(intent.decisions.latest("id").approvals_needed, today.approvals_needed, 1)
-    given = intent.approvals.filter(answer=Approval.Answer.APPROVED).count()
-    if given >= needed:
-        approved(intent, clock.now())
+def _conclude(sitting: _Sitting, today: Verdict) -> None:
+    """All that the rules asked for at the request must be there, and all that they ask for today."""
+    intent, agenda, now = sitting.intent, sitting.agenda, clock.now()
+    answers = list(intent.approvals.select_related("by").order_by("id"))
+    progress = progress_of(agenda, answers)
+    kept = intent.decisions.latest("id").explanation
+    is_as_asked = (kept.get("stages"), kept.get("distinct")) == (today.panel.shape(), today.panel.distinct)
+    if not progress.is_done:
+        stages.move_on(intent, agenda, progress, today.panel if is_as_asked else None, now)
+    elif today.is_allowed or is_as_asked or today.panel.is_satisfied_by(answer.by for answer in answers):
+        intent.approvers.filter(closed_at=None).update(closed_at=now)
+        approved(intent, now)
 
 
 def expire_undecided() -> int:

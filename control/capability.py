@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from control.models import Approval, Intent, User
 
 
+ACCESS = "access.grant"  # the capability that roles are asked for through
+
+
 @dataclass(frozen=True)
 class Draft:
     """A wish before it is an intent. `parameters` are plain JSON data, validated by the capability."""

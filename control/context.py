@@ -11,6 +11,7 @@ from django.utils.functional import SimpleLazyObject
 from control.models import Intent, User
 from control.notice_list import unread_count
 from control.prepared import OfPerson
+from control.seats import rotas_of
 
 COUNT_LIMIT = 100  # nobody reads a larger number, and counting must stay cheap
 
@@ -31,8 +32,10 @@ def bell_count(request: HttpRequest) -> dict[str, Any]:
     return {"bell_count": SimpleLazyObject(partial(unread_count, user))}
 
 
-_WAITING = OfPerson(lambda user: Intent.objects.waiting_for(user).order_by().values("pk")[:COUNT_LIMIT])
+_WAITING = OfPerson(lambda user: Intent.objects.waiting_by_name(user).order_by().values("pk")[:COUNT_LIMIT])
 
 
 def count_for(user: User) -> int:
+    if rotas_of(user):
+        return Intent.objects.waiting_for(user)[:COUNT_LIMIT].count()
     return len(_WAITING.rows(user))

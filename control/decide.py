@@ -15,18 +15,18 @@ from typing import Any
 
 from control import administrators, clock, subjects
 from control import policy as policies
-from control.capability import Ask, registry
-from control.deciders import Named, People, named_by, read_people
+from control.capability import ACCESS, Ask, registry
+from control.deciders import Named, Naming, People, read_people
 from control.durations import compact_duration
 from control.matching import Check, Match, Moment, Question, Requester, bindings_of, denial_of, matches_of
 from control.models import Decision, PolicyRevision, User
 from control.oncall import on_call_now
+from control.panels import Panel, lacks_people, panel_of, too_small
 from control.policy_documents import BreakGlass, PolicySet, ReasonRule, Role
 from control.subjects import Subject
-from control.verdict_words import allowed_words, needs_words, nobody_words, refusal_words
+from control.verdict_words import allowed_words, few_words, needs_words, nobody_words, refusal_words
 
 ReadPeople = Callable[[Iterable[Named]], People]
-ACCESS = "access.grant"  # the capability that roles are asked for through
 log = logging.getLogger(__name__)
 _DENY = Decision.Verdict.DENY.value
 _NO_RULES = "No rules are in force, so nothing is allowed. Ask the platform team."
@@ -36,7 +36,8 @@ _BROKEN = "The rules could not be read, so nothing is allowed. Tell the platform
 
 @dataclass(frozen=True)
 class Verdict:
-    """`approvers` can decide today; `approver_groups` and `approver_users` are whom the rule names."""
+    """`panel` is who decides, stage by stage. `approvers` can decide first, `approver_groups` and `approver_users` are
+    all whom the rule names, `approvals_needed` how many of them in all."""
 
     verdict: str
     message: str
@@ -47,7 +48,6 @@ class Verdict:
     approver_users: tuple[str, ...] = ()
     approvals_needed: int = 0
     approvers: tuple[User, ...] = ()
-    approver_ids: tuple[int, ...] = ()  # people who are named by no rule, but by their account
     max_duration: timedelta | None = None
     default_duration: timedelta | None = None
     start_within: timedelta = timedelta(0)  # how far ahead the rule lets a window begin
@@ -55,6 +55,7 @@ class Verdict:
     standing: bool = False  # refused because it is held already
     reason: ReasonRule = field(default_factory=ReasonRule)
     decide_within: timedelta | None = None  # None: as long as requests usually wait
+    panel: Panel = field(default_factory=Panel)
 
     @property
     def is_allowed(self) -> bool:
@@ -86,6 +87,8 @@ class Verdict:
             ],
             "max_duration": compact_duration(self.max_duration) if self.max_duration else "",
             "default_duration": compact_duration(self.default_duration) if self.default_duration else "",
+            "stages": self.panel.shape(),
+            "distinct": self.panel.distinct,
             "ticket": {"pattern": self.reason.ticket, "url": self.reason.url},
         }
 
@@ -178,7 +181,7 @@ def standing_of(
     requester: Requester,
     subject: Subject,
     environment: str,
-    capability: str = "access.grant",
+    capability: str = ACCESS,
 ) -> tuple[Role, ...]:
     """The pure part of `standing`."""
     every = Question(requester, subject, Ask(capability), environment)
@@ -208,8 +211,15 @@ class _Court:
             Question(self.requester, self.subject, one.ask, one.environment, self._moment) for one in asked
         ]
         matches = [matches_of(self.found, question) for question in questions]
-        people = self.read([self._named(match) for many in matches for match in many if match.holds])
-        return [self._one(question, many, people) for question, many in zip(questions, matches, strict=True)]
+        looked_at = list(zip(questions, matches, strict=True))
+        named = [
+            self._naming(match, question).by(match.rule)
+            for question, many in looked_at
+            for match in many
+            if match.holds
+        ]
+        people = self.read(named)
+        return [self._one(question, many, people) for question, many in looked_at]
 
     def _moment(self) -> Moment:
         return self._this_moment
@@ -220,8 +230,9 @@ class _Court:
         now = self.now()
         return Moment(now, on_call_now(self.found.rotas.values(), now))
 
-    def _named(self, match: Match) -> Named:
-        return named_by(match.rule, self.subject)
+    def _naming(self, match: Match, question: Question) -> Naming:
+        on_call = self._this_moment.on_call if _asks_who_is_on_call(match) else {}
+        return Naming(self.found, self.subject, question.environment, on_call)
 
     def _one(self, question: Question, matches: list[Match], people: People) -> Verdict:
         if denial := denial_of(self.found, question):
@@ -252,22 +263,33 @@ class _Court:
         """What one matching rule says, nobody else's conditions mixed in."""
         if question.ask.breaks_glass:
             return self._verdict("allow", allowed_words(question.ask), match)
-        approval, named = match.rule.approval, self._named(match)
+        approval = match.rule.approval
         if approval.count == 0:
             return self._verdict("allow", allowed_words(question.ask), match)
-        eligible = people.eligible(named)
-        if len(eligible) < approval.count:
-            short = f"{_number(len(eligible))} can decide, {approval.count} must"
-            words = nobody_words(approval.count, named, people, self.subject)
-            verdict = self._verdict(_DENY, words, match)
-            return replace(verdict, checks=(*match.checks, Check.plain(False, short, "approvers")))
+        naming = self._naming(match, question)
+        panel = panel_of(approval, question, naming, people)
+        if part := too_small(panel):
+            named = naming.of_any(tier.deciders for tier in part.tiers)
+            words = nobody_words(part.count, named, people, self.subject)
+            return self._lacking(match, len(part.everyone), part.count, words)
+        if lacks_people(panel):
+            return self._lacking(
+                match, len(panel.able_after(timedelta.max)), approval.count, few_words(panel)
+            )
+        named = naming.by(match.rule)
         return replace(
-            self._verdict("needs_approval", needs_words(approval, self.subject, people, question.ask), match),
+            self._verdict("needs_approval", needs_words(panel, self.subject, people, question.ask), match),
             approver_groups=named.groups,
             approver_users=named.users,
             approvals_needed=approval.count,
-            approvers=eligible,
+            approvers=panel.at_first,
+            panel=panel,
         )
+
+    def _lacking(self, match: Match, able: int, needed: int, words: str) -> Verdict:
+        short = f"{_number(able)} can decide, {needed} must"
+        verdict = self._verdict(_DENY, words, match)
+        return replace(verdict, checks=(*match.checks, Check.plain(False, short, "approvers")))
 
     def _verdict(self, verdict: str, message: str, match: Match) -> Verdict:
         return Verdict(
@@ -293,3 +315,7 @@ def _demand(match: Match) -> tuple[int, float, str]:
 
 def _number(count: int) -> str:
     return "nobody" if count == 0 else "1 person" if count == 1 else f"{count} people"
+
+
+def _asks_who_is_on_call(match: Match) -> bool:
+    return any(tier.deciders.rotas for part in match.rule.approval.parts for tier in part.tiers)

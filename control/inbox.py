@@ -15,6 +15,8 @@ from control import clock, people, subjects
 from control.capability import registry
 from control.durations import format_duration
 from control.models import Approval, Decision, Intent, Remark, State, User
+from control.seats import people_on, seats_now, turn_words
+from control.stage_board import board_of
 
 PAGE_SIZE = 25
 APPROVERS_SHOWN = 8
@@ -58,9 +60,18 @@ def standing_of(intent: Intent, user: User) -> Standing:
         return Standing(False)
     if people.same_person(user, intent.requested_by):
         return Standing(False, "You asked for this yourself, so somebody else must decide.")
-    if not Intent.objects.waiting_for(user).filter(pk=intent.pk).exists():
-        return Standing(False, "You are not among those who decide this, or have answered already.")
-    return Standing(True)
+    if Intent.objects.waiting_for(user).filter(pk=intent.pk).exists():
+        return Standing(True)
+    return Standing(False, _why_not(intent, user))
+
+
+def _why_not(intent: Intent, user: User) -> str:
+    rows = list(intent.approvers.filter(seats_now(user)))
+    if not rows:
+        return "You are not among those who decide this."
+    if intent.approvals.filter(by=user).exists():
+        return "You have answered already."
+    return turn_words(rows, clock.now()) or "It has waited too long and closes by itself."
 
 
 def pane(intent: Intent, user: User) -> dict[str, Any]:
@@ -82,6 +93,7 @@ def pane(intent: Intent, user: User) -> dict[str, Any]:
         "approvals": approvals,
         "given": sum(answer.answer == Approval.Answer.APPROVED for answer in approvals),
         "approvers": list(eligible(intent)[:APPROVERS_SHOWN]),
+        "board": board_of(intent, decision, approvals),
         "requester_groups": list(intent.requested_by.groups.order_by("name")[:5]),
         "standing": standing_of(intent, user),
         "remarks": list(intent.remarks.select_related("by").order_by("id")),
@@ -105,15 +117,13 @@ def _choice(label: str, change: Mapping[str, str]) -> tuple[str, str]:
 
 
 def eligible(intent: Intent) -> QuerySet[User]:
-    """Active people among the approvers who are not the requester, under any account; agents never are."""
-    asked = Q(groups__in=intent.approvers.filter(group__isnull=False).values("group")) | Q(
-        pk__in=intent.approvers.filter(user__isnull=False).values("user")
-    )
+    """Active people whose turn it is and who have not answered; not the requester, under any account; agents never."""
     requester = intent.requested_by.acts_for or intent.requested_by
     second_account = Q(email__iexact=requester.email) if requester.email else Q(pk=requester.pk)
     return (
-        User.objects.filter(asked, is_active=True, acts_for=None)
+        User.objects.filter(people_on(intent.approvers.open()), is_active=True, acts_for=None)
         .exclude(Q(pk=requester.pk) | second_account)
+        .exclude(pk__in=intent.approvals.values("by"))
         .distinct()
         .order_by("first_name", "username")
     )

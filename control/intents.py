@@ -10,23 +10,21 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.contrib.auth.models import Group
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
-from control import audit, clock, people, request_notices, subjects
+from control import audit, clock, people, request_notices, stages, subjects
 from control.capability import Draft, Plan, registry
 from control.decide import Verdict, decide
 from control.errors import InvalidParameters, NotWaiting, Refused, TooLate
-from control.models import Approver, Decision, Intent, State, User, open_account
+from control.models import Decision, Intent, State, User, open_account
+from control.policy_schema import DECIDE_WITHIN
 
-DECIDE_WITHIN = timedelta(days=7)  # unless the rule says how long
 LEAVERS_BATCH = 200  # requests of one sweep; the next one is seconds away
 log = logging.getLogger(__name__)
 
@@ -192,7 +190,7 @@ def _follow(intent: Intent, verdict: Verdict, now: datetime) -> None:
         )
         request_notices.denied(intent, verdict.message)
     elif verdict.verdict == Decision.Verdict.NEEDS_APPROVAL:
-        _ask(intent, verdict)
+        stages.ask(intent, verdict.panel, now)
         intent.move(State.AWAITING_APPROVAL)
         audit.record(
             "intent.approval_needed", actor=None, intent=intent, summary="Approval needed", detail=detail
@@ -203,15 +201,6 @@ def _follow(intent: Intent, verdict: Verdict, now: datetime) -> None:
         audit.record(
             "intent.allowed", actor=None, intent=intent, summary="Allowed by the rules", detail=detail
         )
-
-
-def _ask(intent: Intent, verdict: Verdict) -> None:
-    groups = Group.objects.filter(name__in=verdict.approver_groups)
-    persons = User.objects.filter(Q(entity_ref__in=verdict.approver_users) | Q(pk__in=verdict.approver_ids))
-    Approver.objects.bulk_create(
-        [Approver(intent=intent, group=group) for group in groups]
-        + [Approver(intent=intent, user=person) for person in persons]
-    )
 
 
 def approved(intent: Intent, now: datetime) -> None:

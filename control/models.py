@@ -217,19 +217,33 @@ class IntentQuerySet(models.QuerySet["Intent"]):
 
     def asked_of(self, user: User) -> Self:
         """What `user` may be asked to decide, open or decided; never their own."""
-        asked = Approver.objects.filter(intent=OuterRef("pk")).filter(
-            Q(user=user) | Q(group__in=user.groups.values("pk"))
-        )
-        return self.filter(Exists(asked)).exclude(requested_by=user).exclude(requested_by__acts_for=user)
+        from control.seats import on_call_seats
+
+        return self._seating(user, Approver.objects.all(), on_call_seats(user))
 
     def waiting_for(self, user: User) -> Self:
-        """Open in `user`'s inbox: awaiting, not past its deadline, and not yet answered by them."""
+        """Open in `user`'s inbox: awaiting, their turn, not past its deadline, and not yet answered by them."""
+        from control.seats import on_call_seats
+
+        return self._waiting(user, on_call_seats(user))
+
+    def waiting_by_name(self, user: User) -> Self:
+        """As `waiting_for`, without what comes by being on call: depends on nothing but who asks."""
+        return self._waiting(user, Q())
+
+    def _waiting(self, user: User, on_call: Q) -> Self:
         answered = Approval.objects.filter(intent=OuterRef("pk"), by=user)
         return (
-            self.asked_of(user)
+            self._seating(user, Approver.objects.open(), on_call)
             .filter(state=State.AWAITING_APPROVAL, decide_before__gt=Now())
             .exclude(Exists(answered))
         )
+
+    def _seating(self, user: User, approvers: ApproverQuerySet, on_call: Q) -> Self:
+        """`on_call` are places that come by being on call."""
+        named = Q(user=user) | Q(group__in=user.groups.values("pk"))
+        seats = approvers.filter(intent=OuterRef("pk")).filter(named | on_call)
+        return self.filter(Exists(seats)).exclude(requested_by=user).exclude(requested_by__acts_for=user)
 
     def visible_to(self, user: User) -> Self:
         """Their own, those they decide or decided, and everything for administrators."""
@@ -372,21 +386,53 @@ class Decision(models.Model):
         ]
 
 
+class ApproverQuerySet(models.QuerySet["Approver"]):
+    def open(self) -> Self:
+        """Whose turn it is, at the database's own clock."""
+        return self.filter(counts_from__lte=Now(), closed_at=None)
+
+
 class Approver(models.Model):
-    """Who may decide an intent: members of a group, or one person. No row means nobody."""
+    """Who may decide an intent: members of a group, one person, or whoever is on call. No row means nobody.
+
+    Each sits in one `part` of one `stage`, as the rule had them when it was asked; `tier` 0 was asked at first, the
+    others are its escalation. A later stage counts from when those before are done.
+    """
 
     intent = models.ForeignKey(Intent, on_delete=models.CASCADE, related_name="approvers")
     group = models.ForeignKey(Group, null=True, on_delete=models.PROTECT)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT)
+    rota = models.CharField(max_length=63, blank=True)  # whoever is on call when they decide
+    stage = models.PositiveSmallIntegerField(default=0)
+    part = models.PositiveSmallIntegerField(default=0)
+    tier = models.PositiveSmallIntegerField(default=0)
+    counts_from = models.DateTimeField(null=True)  # null: its stage is not reached
+    closed_at = models.DateTimeField(null=True)  # nothing more is wanted of them
+    asked_at = models.DateTimeField(null=True)  # when they were told
+
+    objects = ApproverQuerySet.as_manager()
 
     class Meta:
         constraints = [
             CheckConstraint(
-                condition=Q(group__isnull=False, user=None) | Q(group=None, user__isnull=False),
-                name="approver_group_or_person",
+                condition=Q(group__isnull=False, user=None, rota="")
+                | Q(group=None, user__isnull=False, rota="")
+                | Q(group=None, user=None) & ~Q(rota=""),
+                name="approver_group_person_or_rota",
             ),
-            UniqueConstraint(fields=["intent", "group"], name="approver_group_once"),
-            UniqueConstraint(fields=["intent", "user"], name="approver_person_once"),
+            UniqueConstraint(fields=["intent", "stage", "part", "group"], name="approver_group_once"),
+            UniqueConstraint(fields=["intent", "stage", "part", "user"], name="approver_person_once"),
+            UniqueConstraint(
+                fields=["intent", "stage", "part", "rota"], name="approver_rota_once", condition=~Q(rota="")
+            ),
+        ]
+        indexes = [
+            # the sweep for those who may decide from now on and were not told
+            models.Index(
+                fields=["counts_from"],
+                name="approver_to_ask",
+                condition=Q(asked_at=None, closed_at=None, counts_from__isnull=False),
+            ),
         ]
 
 
@@ -403,6 +449,7 @@ class Approval(models.Model):
     comment = models.TextField(blank=True)
     digest = models.CharField(max_length=64)
     narrowed = models.JSONField(default=dict)  # parameters that the approver made smaller: {"duration": "1h"}
+    seats = models.JSONField(default=list)  # [[stage, part], …] that they sat in then; empty: the first
     decided_at = models.DateTimeField()
 
     class Meta:

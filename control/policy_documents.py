@@ -66,12 +66,54 @@ class RoleBinding:
 
 
 @dataclass(frozen=True)
-class Approval:
-    """`count` people out of any of these; `count` 0 is allowed at once."""
+class Deciders:
+    """Any of these: owners of the entity, groups and people, holders of standing roles there, whoever is on call."""
 
-    count: int
     owners: bool = False
     named: tuple[Who, ...] = ()
+    roles: tuple[str, ...] = ()
+    rotas: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Who may decide once a request has waited for `after` (0: at once)."""
+
+    after: timedelta
+    deciders: Deciders
+
+
+@dataclass(frozen=True)
+class Part:
+    """`count` people out of its tiers; the first is asked at once, the others are its escalation."""
+
+    count: int
+    tiers: tuple[Tier, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """All parts must be satisfied, in any order."""
+
+    name: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Approval:
+    """One stage after the other; none is allowed at once. `distinct`: nobody counts for two parts."""
+
+    stages: tuple[Stage, ...] = ()
+    distinct: bool = True
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        return tuple(part for stage in self.stages for part in stage.parts)
+
+    @cached_property
+    def count(self) -> int:
+        """How many people must agree in all."""
+        return sum(part.count for part in self.parts)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from control import policy_windows
 from control.durations import format_duration
 from control.filters import Filter, FilterError
 from control.filters import parse as parse_filter
+from control.policy_approval import ApprovalReader
 from control.policy_documents import (
     AccessRule,
-    Approval,
     Bundle,
     DenyRule,
     Outside,
@@ -30,6 +30,7 @@ from control.policy_fields import LONGEST_NAME, FieldReader, Problem
 from control.policy_when import read_conditions, read_reason, read_rota
 from control.policy_yaml import Document, Place
 
+DECIDE_WITHIN = timedelta(days=7)  # unless the rule says how long
 LONGEST = timedelta(days=90)  # longer is no longer time-boxed access
 EVERY = "*"
 
@@ -62,6 +63,7 @@ def read_set(documents: Sequence[Document]) -> tuple[PolicySet, list[Problem]]:
     for reader in readers:
         reader.check_roles(found)
         reader.check_rotas(found)
+        reader.check_deciding_roles(found)
     return found, [problem for reader in readers for problem in sorted(reader.problems)]
 
 
@@ -118,6 +120,7 @@ class _Reader(FieldReader):
         super().__init__(document)
         self.wanted_roles: list[tuple[Place, str]] = []
         self.wanted_rotas: list[tuple[Place, str]] = []
+        self.deciding_roles: list[tuple[Place, str]] = []
 
     def read_into(self, found: PolicySet) -> None:
         head = self.head(KINDS)
@@ -189,7 +192,12 @@ class _Reader(FieldReader):
         else:
             self.check_durations(longest, default, spec)
         when, rotas = read_conditions(self, spec)
-        self.wanted_rotas += rotas
+        within = self.decide_within(spec)
+        deciding = ApprovalReader(self, within or DECIDE_WITHIN)
+        approval = deciding.read(spec)
+        self.wanted_roles += deciding.roles
+        self.deciding_roles += deciding.roles
+        self.wanted_rotas += rotas + deciding.rotas
         return AccessRule(
             name=self.name,
             title=title,
@@ -200,10 +208,10 @@ class _Reader(FieldReader):
             scope=self.scope(spec),
             max_duration=longest,
             default_duration=default,
-            approval=self.approval(spec),
+            approval=approval,
             when=when,
             reason=read_reason(self, spec),
-            decide_within=self.decide_within(spec),
+            decide_within=within,
             start_within=policy_windows.start_within(self, spec),
             extensions=policy_windows.extensions(self, spec, longest),
             break_glass=policy_windows.break_glass(self, spec),
@@ -264,6 +272,19 @@ class _Reader(FieldReader):
                 known = ", ".join(sorted(found.roles)) or "none"
                 self.problem(where, f"there is no Role {role}. Roles of this set: {known}.")
 
+    def check_deciding_roles(self, found: PolicySet) -> None:
+        """Whoever decides must be somebody."""
+        everybodys = {
+            binding.role
+            for binding in found.bindings
+            if any(who.kind == "everyone" for who in binding.subjects)
+        }
+        for where, role in self.deciding_roles:
+            if role in everybodys:
+                self.problem(
+                    where, f"{role} is bound to Everyone, and everyone cannot decide. Name another role."
+                )
+
     def check_rotas(self, found: PolicySet) -> None:
         for where, name in self.wanted_rotas:
             if name not in found.rotas:
@@ -314,24 +335,3 @@ class _Reader(FieldReader):
         except FilterError as error:
             self.problem(where, f"entities is not a filter: {error}")
             return None
-
-    def approval(self, spec: dict[str, Any]) -> Approval:
-        where = ("spec", "approval")
-        if "approval" not in spec:
-            self.problem(("spec",), "approval is missing. Say who decides; `approval: none` allows at once.")
-        elif spec["approval"] != "none":
-            return self.deciders(self.mapping(spec["approval"], where, ("anyOf", "count")), where)
-        return Approval(0)
-
-    def deciders(self, fields: dict[str, Any], where: Place) -> Approval:
-        listed = self.items(fields, "anyOf", where, required=True)
-        owners = any(isinstance(item, dict) and item.get("owners") is True for _, item in listed)
-        named = [self.who(item, place) for place, item in listed if not _is_owners(item)]
-        if any(who and who.kind == "everyone" for who in named):
-            self.problem((*where, "anyOf"), "Everyone cannot decide. Name groups or people.")
-        count = self.number(fields, "count", where, default=1, most=10)
-        return Approval(count, owners, tuple(who for who in named if who))
-
-
-def _is_owners(item: Any) -> bool:
-    return isinstance(item, dict) and item == {"owners": True}

@@ -23,11 +23,12 @@ after `manage.py rules schema > rules.schema.json`. Every document has `apiVersi
 _PARTS = (
     ("metadata", "metadata"),
     ("approval", "approval"),
+    ("part", "part (of an approval)"),
     ("given", "given (of a RuleTest)"),
     ("expect", "expect (of a RuleTest)"),
     ("person", "a person (of a RuleTest)"),
 )
-_VALUES = ("duration", "filter", "who", "somebody", "decider")
+_VALUES = ("duration", "filter", "who", "somebody", "decider", "approver")
 _NAMED = {
     "metadata": "[metadata](#metadata)",
     "duration": "length of time",
@@ -35,7 +36,9 @@ _NAMED = {
     "who": "who",
     "somebody": "group or person",
     "decider": "decider",
+    "approver": "approver",
     "approval": "[approval](#approval)",
+    "part": "[part](#part-of-an-approval)",
     "person": "[person](#a-person-of-a-ruletest)",
     "given": "[given](#given-of-a-ruletest)",
     "expect": "[expect](#expect-of-a-ruletest)",
@@ -67,7 +70,7 @@ def _values(definitions: Schema) -> str:
 
 
 def _section(heading: str, shape: Schema, left_out: tuple[str, ...] = ()) -> str:
-    rows = [row for row in _rows(shape, "") if row[0] not in left_out]
+    rows = dict.fromkeys(row for row in _rows(shape, "") if row[0] not in left_out)
     lines = [f"| `{path}` | {kind} | {needed} | {_cell(words)} |" for path, kind, needed, words in rows]
     table = ["| field | what | needed | meaning |", "|---|---|---|---|", *lines]
     return "\n".join([heading, "", shape["description"], "", *table])

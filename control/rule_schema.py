@@ -11,6 +11,13 @@ from typing import Any
 
 from control.capability import registry
 from control.models import Decision
+from control.policy_approval import (
+    LONGEST_STAGE_NAME,
+    MOST_COUNT,
+    MOST_ESCALATIONS,
+    MOST_PARTS,
+    MOST_STAGES,
+)
 from control.policy_fields import API_VERSION, LONGEST_NAME, LONGEST_TITLE
 from control.policy_when import MOST_CONDITIONS, MOST_ON_A_ROTA
 from control.policy_windows import MOST_EXTENSIONS
@@ -20,6 +27,7 @@ Schema = dict[str, Any]
 BEYOND_SHAPE = (
     "Names are unique for each kind, and roles and rotas that a document names exist in the set.",
     "Lengths of time are within their bounds: at most 90 d, a default not longer than the maximum.",
+    "Steps of escalation are later one by one and before the request expires; a role that decides is not everybody's.",
     "Conditions are valid CEL, tickets valid RE2 patterns, time zones known, moments real.",
     "A rule for a capability that changes Portico itself needs somebody's approval.",
     "Rule tests that lie with the rules pass.",
@@ -149,6 +157,19 @@ def _definitions() -> Schema:
                 _ref("somebody"),
             ],
         },
+        "approver": {
+            "description": "{owners: true}, a group, a person, {role: NAME} for its holders by a RoleBinding there, or "
+            "{onCall: NAME} for whoever is on call when they decide.",
+            "anyOf": [
+                _mapping("The owners of the entity.", {"owners": {"const": True}}, ("owners",)),
+                _mapping("Holders of a role.", {"role": _text("Name of a Role.", needed=True)}, ("role",)),
+                _mapping(
+                    "Who is on call.", {"onCall": _text("Name of an OnCall.", needed=True)}, ("onCall",)
+                ),
+                _ref("somebody"),
+            ],
+        },
+        "part": _mapping("People who must agree.", _part_fields(), ("anyOf",)),
         "approval": _approval(),
         "person": _mapping(
             "Somebody of a test; no account is needed.",
@@ -179,14 +200,48 @@ def _everyone() -> Schema:
     return _mapping("Everybody who is signed in.", fields, ("kind",))
 
 
-def _approval() -> Schema:
-    fields = {
-        "anyOf": _list("Who may decide.", _ref("decider"), least=1, needed=True),
-        "count": _number("So many different people out of all of these; 1 when left out.", 1, 10),
+def _part_fields() -> dict[str, Schema]:
+    after = {
+        "after": _ref("duration", "So long after its stage was reached; shorter than decideWithin."),
+        "anyOf": _list("Who may decide too from then on.", _ref("approver"), least=1, needed=True),
     }
+    step = _mapping("Who else is let in when nobody answers.", after, ("after", "anyOf"))
     return {
-        "description": "none allows at once; otherwise who must agree. Nobody is nobody, never everybody.",
-        "anyOf": [{"const": "none"}, _mapping("Who must agree.", fields, ("anyOf",))],
+        "anyOf": _list("Who may decide.", _ref("approver"), least=1, needed=True),
+        "count": _number("So many different people out of all of these; 1 when left out.", 1, MOST_COUNT),
+        "escalation": _list("Later steps come later.", step, most=MOST_ESCALATIONS),
+    }
+
+
+def _approval() -> Schema:
+    parts = {
+        "allOf": _list(
+            "Parts that must all agree, in any order.", _ref("part"), least=1, most=MOST_PARTS, needed=True
+        )
+    }
+    distinct = {
+        "distinct": {
+            "description": "false lets one person count in several parts and stages; true when left out.",
+            "type": "boolean",
+        }
+    }
+    name = {"name": _text("What people read.", longest=LONGEST_STAGE_NAME)}
+    stage = {
+        "description": "People who must agree before the next stage is asked.",
+        "anyOf": [
+            _mapping("One part.", {**name, **_part_fields()}, ("anyOf",)),
+            _mapping("Several parts.", {**name, **parts}, ("allOf",)),
+        ],
+    }
+    stages = {"stages": _list("One after the other.", stage, least=1, most=MOST_STAGES, needed=True)}
+    return {
+        "description": "none allows at once; otherwise a part, or several of them. Nobody is nobody, never everybody.",
+        "anyOf": [
+            {"const": "none"},
+            _ref("part"),
+            _mapping("Several parts, side by side.", {**parts, **distinct}, ("allOf",)),
+            _mapping("Several stages.", {**stages, **distinct}, ("stages",)),
+        ],
     }
 
 

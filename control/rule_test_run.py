@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from control import subjects
-from control.capability import registry
-from control.decide import ACCESS, Asked, Verdict, judge
+from control.capability import ACCESS, registry
+from control.decide import Asked, Verdict, judge
 from control.deciders import Named, People
 from control.matching import Requester
 from control.models import User
@@ -135,7 +135,7 @@ def _world(case: Case, named: Iterable[Named]) -> People:
     members = {
         ref: tuple(user for user, person in accounts if ref in {person.ref, *person.groups}) for ref in refs
     }
-    return People(accounts[0][0], members)
+    return People(accounts[0][0], members, {user.pk: person.groups for user, person in accounts})
 
 
 def _somebody(ref: str) -> list[Person]:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from control.capability import Ask
-from control.decide import ACCESS
+from control.capability import ACCESS, Ask
 from control.models import Decision
 from control.policy_fields import FieldReader, Problem, full_ref
 from control.policy_yaml import Document, Place

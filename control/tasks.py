@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from control import approvals, audit, deliveries, execution, intents, mail, policy_sources, webhooks
+from control import approvals, audit, deliveries, execution, intents, mail, policy_sources, stages, webhooks
 
 
 @shared_task(name="control.run", ignore_result=True)
@@ -17,6 +17,7 @@ def run(intent_id: str) -> None:
 @shared_task(name="control.sweep", ignore_result=True)
 def sweep() -> None:
     approvals.expire_undecided()
+    stages.escalate()
     intents.withdraw_of_leavers()
     execution.ring_owed()
 

@@ -6,7 +6,8 @@ from control.capability import Ask
 from control.deciders import Named, People
 from control.durations import format_duration
 from control.matching import Match, Question, times_words
-from control.policy_documents import GAP, AccessRule, Approval
+from control.panels import Panel, PartAsked, StageAsked
+from control.policy_documents import GAP, AccessRule
 from control.subjects import Subject
 from control.templatetags.times import moment_words
 
@@ -17,13 +18,45 @@ def allowed_words(ask: Ask) -> str:
     return f"Allowed{'' if ask.starts_at else ' at once'}. {_then(ask, 'You have')}".strip()
 
 
-def needs_words(approval: Approval, subject: Subject, people: People, ask: Ask) -> str:
+def needs_words(panel: Panel, subject: Subject, people: People, ask: Ask) -> str:
     """“One of the payments owners must agree. Then you have 4 h.”"""
-    number = _NUMBERS.get(approval.count, str(approval.count))
     then = _then(ask, "Then you have") or "Then it starts by itself."
-    if not approval.owners and [who.kind for who in approval.named] == ["user"]:
-        return f"{_person(approval.named[0].ref, people)} must agree. {then}"
-    return f"{number} of {_deciders(approval, subject, people)} must agree. {then}"
+    stages = [stage_words(stage, subject, people) for stage in panel.stages]
+    if len(stages) == 1:
+        return f"{stages[0][:1].upper()}{stages[0][1:]} must agree. {then}"
+    later = "".join(f", then {words}" for words in stages[1:])
+    return f"First {stages[0]} must agree{later}. {then}"
+
+
+def escalation_words(panel: Panel) -> list[str]:
+    """“security may decide too after 4 h.” for each who is let in by time."""
+    return [
+        f"{' or '.join(names_of(tier.named)) or 'Nobody'} may decide too after {format_duration(tier.counts_after)}."
+        for part in panel.parts
+        for tier in part.tiers
+        if tier.counts_after
+    ]
+
+
+def stage_words(stage: StageAsked, subject: Subject, people: People) -> str:
+    """“one of the payments owners and one of the group security”: those who can decide at once."""
+    return " and ".join(_part_words(part, subject, people) for part in stage.parts)
+
+
+def _part_words(part: PartAsked, subject: Subject, people: People) -> str:
+    at_once = [tier for tier in part.tiers if tier.counts_after <= part.tiers[0].counts_after]
+    owners = any(tier.deciders.owners for tier in at_once) and bool(subject.owner_refs)
+    named = dict.fromkeys(who for tier in at_once for who in tier.deciders.named)
+    parts = [f"the {subject.title} owners"] if owners else []
+    parts += [f"the group {short_ref(who.ref)}" for who in named if who.kind == "group"]
+    parts += [_person(who.ref, people) for who in named if who.kind == "user"]
+    parts += [f"the holders of {role}" for tier in at_once for role in tier.deciders.roles]
+    rotas = [f"whoever is on call for {rota}" for tier in at_once for rota in tier.deciders.rotas]
+    everyone = [*parts, *rotas]
+    if part.count == 1 and len(everyone) == 1 and (rotas or [who.kind for who in named] == ["user"]):
+        return everyone[0]
+    number = _NUMBERS.get(part.count, str(part.count)).lower()
+    return f"{number} of {_or(everyone)}"
 
 
 def _then(ask: Ask, begin: str) -> str:
@@ -33,26 +66,19 @@ def _then(ask: Ask, begin: str) -> str:
     return f"{begin} {format_duration(ask.duration)}{start}."
 
 
-def _deciders(approval: Approval, subject: Subject, people: People) -> str:
-    parts = [f"the {subject.title} owners"] if approval.owners and subject.owner_refs else []
-    parts += [f"the group {short_ref(who.ref)}" for who in approval.named if who.kind == "group"]
-    parts += [_person(who.ref, people) for who in approval.named if who.kind == "user"]
-    return _or(parts)
-
-
 def _person(ref: str, people: People) -> str:
     members = people.members.get(ref, ())
     return members[0].label if members else short_ref(ref)
 
 
 def nobody_words(needed: int, named: Named, people: People, subject: Subject) -> str:
-    """Why a rule that asks for somebody's yes cannot get it."""
-    if not named.refs:
+    """Why a part of a rule that asks for somebody's yes cannot get it."""
+    who = _or([*map(_kind_and_name, (*named.groups, *named.users)), *_roles_and_rotas(named)])
+    if who == "nobody":
         return f"Nobody can approve this: {subject.title} has no known owner. Ask the platform team."
-    who = _or([_kind_and_name(ref) for ref in named.refs])
     members, eligible = people.of(named), people.eligible(named)
     if eligible:
-        names = " and ".join(user.label for user in eligible)
+        names = _and([user.label for user in eligible])
         return (
             f"Too few people can approve this: {needed} must agree, only {names} can. Ask the platform team."
         )
@@ -60,7 +86,25 @@ def nobody_words(needed: int, named: Named, people: People, subject: Subject) ->
         return f"Nobody can approve this: you are the only one in {who}. Ask the platform team."
     if named.groups:
         return f"Nobody can approve this: {who} has no members. Ask the platform team."
+    if named.rotas:
+        return f"Nobody can approve this: nobody is {who} now. Ask the platform team."
+    if named.roles:
+        return f"Nobody can approve this: nobody holds {_or(list(named.roles))} here. Ask the platform team."
     return f"Nobody can approve this: {who} has no account here. Ask the platform team."
+
+
+def few_words(panel: Panel) -> str:
+    """Each part has somebody, but nobody may count twice."""
+    names = sorted({user.label for part in panel.parts for user in part.everyone})
+    needed = sum(part.count for part in panel.parts)
+    return (
+        f"Too few people can approve this: {needed} different people must agree, and only {_and(names)} can. "
+        "Ask the platform team."
+    )
+
+
+def _roles_and_rotas(named: Named) -> list[str]:
+    return [f"a holder of {role}" for role in named.roles] + [f"on call for {rota}" for rota in named.rotas]
 
 
 def refusal_words(nearest: Match, question: Question) -> str:
@@ -104,6 +148,16 @@ def _kind_and_name(ref: str) -> str:
     return f"the group {short_ref(ref)}" if kind == "group" else short_ref(ref)
 
 
+def names_of(named: Named) -> list[str]:
+    """In a few words each: groups, people, roles, rotas."""
+    refs = [short_ref(ref) for ref in (*named.groups, *named.users)]
+    return [
+        *refs,
+        *(f"holders of {role}" for role in named.roles),
+        *(f"on call {rota}" for rota in named.rotas),
+    ]
+
+
 def short_ref(ref: str) -> str:
     """`payments` for group:default/payments; other namespaces are kept."""
     _, _, path = ref.partition(":")
@@ -112,3 +166,7 @@ def short_ref(ref: str) -> str:
 
 def _or(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} or {parts[-1]}" if parts else "nobody"
+
+
+def _and(parts: list[str]) -> str:
+    return " and ".join(parts) if len(parts) < 3 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -35,7 +35,7 @@ WRITERS = {
     "Review": {"access/reviews.py"},
     "Decision": {"control/intents.py"},
     "Approval": {"control/approvals.py"},
-    "Approver": {"control/intents.py"},
+    "Approver": {"control/stages.py"},
     "AuditEvent": {"control/audit.py"},
     "AuditSeal": {"control/audit.py"},
     "PolicyRevision": {"control/policy.py"},

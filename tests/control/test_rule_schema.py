@@ -67,6 +67,35 @@ spec:
   approval: none
 ---
 apiVersion: portico.dev/v1
+kind: AccessRule
+metadata: {name: side-by-side}
+spec:
+  capabilities: [scaffolder.run]
+  subjects: [{kind: Everyone}]
+  approval:
+    distinct: false
+    allOf:
+      - {anyOf: [{role: warden}], count: 2, escalation: [{after: 4h, anyOf: [{onCall: payments}]}]}
+      - {anyOf: [{owners: true}]}
+---
+apiVersion: portico.dev/v1
+kind: AccessRule
+metadata: {name: one-after-the-other}
+spec:
+  capabilities: [scaffolder.run]
+  subjects: [{kind: Everyone}]
+  approval:
+    distinct: true
+    stages:
+      - {name: Owners, anyOf: [{owners: true}], count: 1}
+      - {allOf: [{anyOf: [{kind: Group, name: security}]}]}
+---
+apiVersion: portico.dev/v1
+kind: Role
+metadata: {name: warden}
+rules: [{resources: [gate], verbs: [open]}]
+---
+apiVersion: portico.dev/v1
 kind: DenyRule
 metadata: {name: nobody}
 spec:
@@ -161,6 +190,7 @@ BEYOND = (
         "exists already",
     ),
     *("is not a length of time", "decideWithin is for rules"),
+    *("nobody waits that long", "must be later than the one before", "is bound to Everyone"),
 )
 
 
@@ -230,10 +260,10 @@ def test_the_schema_is_one(good: list[dict[str, Any]]) -> None:
 
 def test_it_knows_every_kind(good: list[dict[str, Any]]) -> None:
     assert set(KINDS) == {*policy_schema.KINDS, "RuleTest"} == {document["kind"] for document in good}
-    assert len(good) == 10
+    assert len(good) == 13
 
 
-@pytest.mark.parametrize("number", range(10))
+@pytest.mark.parametrize("number", range(13))
 def test_the_schema_accepts_what_the_reader_accepts_and_nothing_else(
     good: list[dict[str, Any]], number: int
 ) -> None:

@@ -178,7 +178,9 @@ def _multiply(intent: Intent, times: int) -> None:
     Decision.objects.bulk_create(
         Decision(**{**_fields(decision), "id": None, "intent_id": copy.pk}) for copy in copies
     )
-    Approver.objects.bulk_create(Approver(intent=copy, group_id=approver.group_id) for copy in copies)
+    Approver.objects.bulk_create(
+        Approver(intent=copy, group_id=approver.group_id, counts_from=copy.requested_at) for copy in copies
+    )
 
 
 def _fields(row: Model) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def intent(
         plan_digest="0" * 64,
     )
     if asked:
-        Approver.objects.create(intent=made, group=asked)
+        Approver.objects.create(intent=made, group=asked, counts_from=made.requested_at)
     return made
 
 

@@ -333,7 +333,9 @@ def write_intents(rows: list[Intent], *, asked: str) -> None:
         for row in rows
     )
     group = factories.group(asked)
-    Approver.objects.bulk_create(Approver(intent=row, group=group) for row in rows)
+    Approver.objects.bulk_create(
+        Approver(intent=row, group=group, counts_from=row.requested_at) for row in rows
+    )
 
 
 def fill_requests(people: list[User], numbers: range) -> None:

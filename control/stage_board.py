@@ -1,0 +1,135 @@
+"""How far a request has come, for pages: its stages, who has agreed, whose turn it is, and when others are let in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from control import clock
+from control.agenda import Agenda, Part, Stage, Tier, progress_of
+from control.durations import format_duration
+from control.models import Approval, Approver, Decision, Intent, State
+from control.templatetags.times import clock_words
+from control.verdict_words import short_ref
+
+_SIGNS = {"done": "ok", "open": "info", "ahead": "unknown"}
+
+
+@dataclass(frozen=True)
+class PartShown:
+    """`who` is whom it asks for; `later` when others are let in, in words."""
+
+    who: str
+    count: int
+    answers: tuple[Approval, ...]
+    later: tuple[str, ...]
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.answers) >= self.count
+
+    @property
+    def words(self) -> str:
+        """“1 of payments must agree”, “1 more of payments must agree”."""
+        missing = self.count - len(self.answers)
+        return f"{missing} {'more of' if self.answers else 'of'} {self.who} must agree"
+
+
+@dataclass(frozen=True)
+class StageShown:
+    """`state` is done, open or ahead; `since` when it came to it."""
+
+    title: str
+    state: str
+    since: datetime | None
+    parts: tuple[PartShown, ...]
+
+    @property
+    def sign(self) -> str:
+        return _SIGNS[self.state]
+
+
+@dataclass(frozen=True)
+class Board:
+    """Empty for what one set of people decides at once: that needs no plan."""
+
+    stages: tuple[StageShown, ...] = ()
+
+    @property
+    def open(self) -> StageShown | None:
+        return next((stage for stage in self.stages if stage.state == "open"), None)
+
+
+def board_of(intent: Intent, decision: Decision, answers: Sequence[Approval]) -> Board:
+    """At most two queries."""
+    agenda = Agenda.of(decision)
+    if decision.verdict != Decision.Verdict.NEEDS_APPROVAL or agenda.is_simple:
+        return Board()
+    progress = progress_of(agenda, answers)
+    rows = list(intent.approvers.all())
+    painter = _Painter(rows, clock.now(), intent.state == State.AWAITING_APPROVAL, len(agenda.stages) == 1)
+    shown = [
+        painter.stage(number, stage, progress.stage, progress.taken[number])
+        for number, stage in enumerate(agenda.stages)
+    ]
+    return Board(tuple(shown))
+
+
+@dataclass(frozen=True)
+class _Painter:
+    rows: Sequence[Approver]
+    now: datetime
+    is_waiting: bool
+    is_one_stage: bool
+
+    def stage(
+        self, number: int, stage: Stage, current: int, taken: Sequence[Sequence[Approval]]
+    ) -> StageShown:
+        state = "done" if number < current else "open" if number == current and self.is_waiting else "ahead"
+        parts = tuple(
+            self._part(number, index, part, taken[index], state) for index, part in enumerate(stage.parts)
+        )
+        since = self._since(number) if state == "open" else None
+        return StageShown(stage.name or self._title(number, stage), state, since, parts)
+
+    def _title(self, number: int, stage: Stage) -> str:
+        if self.is_one_stage:
+            return "All of these" if len(stage.parts) > 1 else ""
+        return f"Stage {number + 1}"
+
+    def _since(self, stage: int) -> datetime | None:
+        return min(
+            (row.counts_from for row in self.rows if row.stage == stage and row.counts_from), default=None
+        )
+
+    def _part(self, stage: int, number: int, part: Part, taken: Sequence[Approval], state: str) -> PartShown:
+        rows = [row for row in self.rows if (row.stage, row.part) == (stage, number)]
+        is_full = len(taken) >= part.count
+        now_asked = [tier for index, tier in enumerate(part.tiers) if index == 0 or self._counts(rows, index)]
+        later = [
+            self._later_words(rows, index, tier)
+            for index, tier in enumerate(part.tiers)
+            if index and not is_full and state != "done" and not self._counts(rows, index)
+        ]
+        return PartShown(_who(now_asked), part.count, tuple(taken), tuple(later))
+
+    def _counts(self, rows: Sequence[Approver], tier: int) -> bool:
+        return any(row.tier == tier and row.counts_from and row.counts_from <= self.now for row in rows)
+
+    def _later_words(self, rows: Sequence[Approver], index: int, tier: Tier) -> str:
+        """“from 18:20 on platform too”; of a stage that is ahead after how long."""
+        starts = [row.counts_from for row in rows if row.tier == index and row.counts_from]
+        when = (
+            f"from {clock_words(min(starts), self.now)} on"
+            if starts
+            else f"after {format_duration(tier.after)}"
+        )
+        return f"{when} {_who([tier])} too"
+
+
+def _who(tiers: Sequence[Tier]) -> str:
+    names = [short_ref(ref) for tier in tiers for ref in (*tier.groups, *tier.users)]
+    names += [f"holders of {role}" for tier in tiers for role in tier.roles]
+    names += [f"whoever is on call for {rota}" for tier in tiers for rota in tier.rotas]
+    return " or ".join(dict.fromkeys(names)) or "whoever the rule named"
