@@ -35,6 +35,8 @@ register_topic(
         "Rules without a second person",
         "For administrators: somebody on the server broke the glass.",
         is_always_shown=True,
+        is_for_staff=True,
+        is_urgent=True,
     )
 )
 REF = "policy:portico/rules"

@@ -8,11 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from control.models import MailWish, Notice, NoticeChoice, NoticeSchedule, User
 from control.notice_choices import Choice, Hours, choices_of, choose, hours_of, mail_due
-from control.notice_topics import Topic
+from control.notice_topics import Topic, topics
 from control.notices import News, tell
 
 SignedIn = Callable[[User], Client]
@@ -97,6 +98,11 @@ def test_a_zone_that_the_system_forgot_is_the_servers(maya: User) -> None:
     for name in ("Atlantis/Capital", "../../etc/passwd", ""):
         NoticeSchedule.objects.update_or_create(user=maya, defaults={"time_zone": name})
         assert hours_of(maya).zone.key == "UTC"
+
+
+def test_every_topic_is_in_the_documentation() -> None:
+    written = (settings.BASE_DIR / "docs" / "notifications.md").read_text()
+    assert [topic.name for topic in topics() if f"`{topic.name}`" not in written] == []
 
 
 @pytest.mark.django_db
