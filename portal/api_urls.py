@@ -4,4 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-urlpatterns = [path("api/", include("catalog.api.urls"))]
+urlpatterns = [
+    path("api/", include("catalog.api.urls")),
+    path("api/", include("access.api_urls")),
+]

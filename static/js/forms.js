@@ -21,10 +21,12 @@
     form.dataset.sent = "yes";
     setBusy(event.submitter);
   });
-  // Whoever fills in what belongs to a choice has made that choice.
+  // Whoever fills in what belongs to a choice has made that choice; a choice replaces what was typed instead of it.
   document.addEventListener("input", (event) => {
     const choice = document.getElementById(event.target.dataset.chooses);
     if (choice) choice.checked = true;
+    const typed = document.getElementById(event.target.closest("[data-replaces]")?.dataset.replaces);
+    if (typed) typed.value = "";
   });
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;

@@ -1,0 +1,21 @@
+"""Addresses below /api/access."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from access import api
+from control.api import endpoint
+
+_ONE = "access/requests/<uuid:intent_id>"
+urlpatterns = [
+    path("access/offers", endpoint(GET=api.offers)),
+    path("access/preview", endpoint(POST=api.preview)),
+    path("access/requests", endpoint(GET=api.listed, POST=api.create)),
+    path(_ONE, endpoint(GET=api.one)),
+    path(f"{_ONE}/withdraw", endpoint(POST=api.withdraw)),
+    path(f"{_ONE}/end", endpoint(POST=api.end)),
+    path(f"{_ONE}/approve", endpoint(POST=api.approve)),
+    path(f"{_ONE}/reject", endpoint(POST=api.reject)),
+    path("access/check", endpoint(GET=api.check)),
+]
