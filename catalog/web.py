@@ -30,8 +30,10 @@ RETRIES = 3  # after connection errors and 5xx: at once, after 0.5 s, after 1 s
 RETRY_FACTOR = 0.25
 ERROR_LIMIT_BYTES = 64 * 1024  # of an answer that is no success: only its first words are of use
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# A page of a repository browser, whose raw file is meant: github.com, gitlab.com and servers like them.
-_BROWSED = re.compile(r"(?P<repository>https://[^/]+/.+?)/(?P<dash>-/)?(?:blob|tree)/(?P<rest>.+)")
+# A page of a repository browser, whose raw file is meant: github.com, gitlab.com, Gitea and servers like them.
+_BROWSED = re.compile(
+    r"(?P<repository>https://[^/]+/.+?)/(?P<dash>-/)?(?:blob|tree|src(?=/(?:branch|tag|commit)/))/(?P<rest>.+)"
+)
 
 
 def raw_address(url: str) -> str:
@@ -115,6 +117,25 @@ class Reader:
                 address = _checked(urljoin(address, answer.headers.get("location", "")))
         raise Unreadable(f"{url} redirects more than {REDIRECT_LIMIT} times. Name the address it ends at.")
 
+    def send(
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str],
+        limit_bytes: int = FILE_LIMIT_BYTES,
+    ) -> Answer:
+        """A change, sent once: no redirect is followed, so `headers` may hold secrets. `body` is JSON or nothing.
+
+        Raises `Unreadable` when nobody answers, in time and within the size, or the address is not allowed.
+        """
+        deadline = time.monotonic() + WHOLE_SECONDS
+        sent = {**headers, **({"Content-Type": "application/json"} if body else {})}
+        with _answer(self._session, url, sent, method=method, body=body) as answer:
+            limit = limit_bytes if answer.ok else ERROR_LIMIT_BYTES
+            return Answer(answer.status_code, url, answer.headers, _body(answer, url, limit, deadline))
+
 
 def origin(url: str) -> tuple[str, str, int]:
     """Scheme, host and port: whom a secret is told to."""
@@ -146,11 +167,21 @@ def _checked(url: str) -> str:
         raise Unreadable(str(error)) from error
 
 
-def _answer(session: requests.Session, url: str, headers: Mapping[str, str]) -> requests.Response:
+def _answer(
+    session: requests.Session, url: str, headers: Mapping[str, str], *, method: str = "GET", body: bytes = b""
+) -> requests.Response:
     _checked(url)
     limits = (outbound.CONNECT_SECONDS, SILENCE_SECONDS)
     try:
-        return session.get(url, headers=dict(headers), timeout=limits, allow_redirects=False, stream=True)
+        return session.request(
+            method,
+            url,
+            headers=dict(headers),
+            data=body or None,
+            timeout=limits,
+            allow_redirects=False,
+            stream=True,
+        )
     except Unreadable:
         raise
     except requests.RequestException as error:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.conf import settings
 from django.http import QueryDict
 
 from catalog.models import Entity
@@ -25,6 +24,7 @@ from scaffolder.forms.order import as_written
 from scaffolder.forms.pickers import Catalogue
 from scaffolder.forms.schema import Page, Path, pages_of
 from scaffolder.forms.steps import Shown, Steps
+from scaffolder.hosting import places
 
 LONGEST_REASON = 1_000
 
@@ -202,7 +202,7 @@ def _frame(form: TemplateForm, now: int) -> dict[str, Any]:
         "packed": form.packed,
         "is_stale": form.steps.carried.is_stale,
         "work": _work(form.template),
-        "known_hosts": sorted(settings.PORTICO_GIT_HOSTS),
+        "known_hosts": sorted(places.hosts()),
     }
 
 

@@ -6,6 +6,7 @@ twice gives the same commit. Reading repositories is `catalog.git`.
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shlex
@@ -16,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -64,11 +65,32 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Login:
+    """A name and a token, told to one host over http(s) in a header: never in an address, argument or message."""
+
+    user: str
+    token: str = field(repr=False)
+
+    def environment(self, origin: str) -> dict[str, str]:
+        """Settings of git that only its own process sees, and that no other host is told."""
+        basic = base64.b64encode(f"{self.user}:{self.token}".encode()).decode()
+        return {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"http.{origin}/.extraHeader",
+            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
+        }
+
+
+@dataclass(frozen=True)
 class Remote:
-    """A repository that may be pushed to. `is_made_here`: a bare repository on this machine, created when missing."""
+    """A repository that may be pushed to. `is_made_here`: a bare repository on this machine, created when missing.
+
+    Without `login`, git asks the credential helper or SSH key of the user that runs the worker.
+    """
 
     url: str
     is_made_here: bool = False
+    login: Login | None = None
 
     @property
     def scheme(self) -> str:
@@ -133,16 +155,47 @@ class Repository:
         """The commit of everything in the folder, and its hash. Files that .gitignore names stay out."""
         self._run(["init", "--quiet", "--template=", "--initial-branch=main"])
         self._run(["add", "--all", "--", "."])
+        return self._committed(self._run(["write-tree"]).strip(), message, author, at)
+
+    def commit_onto(self, head: str, message: str, *, author: Person, at: datetime, even_empty: bool) -> str:
+        """The commit that puts the files over those of `head`, which was fetched.
+
+        Where that changes nothing it is `head` itself, or a commit without changes with `even_empty`.
+        """
+        self._run(["read-tree", head])
+        self._run(["add", "--no-all", "--", "."])
         tree = self._run(["write-tree"]).strip()
+        if not even_empty and tree == self._run(["rev-parse", f"{head}^{{tree}}"]).strip():
+            return head
+        return self._committed(tree, message, author, at, parent=head)
+
+    def _committed(self, tree: str, message: str, author: Person, at: datetime, *, parent: str = "") -> str:
         who = {"NAME": author.name, "EMAIL": author.email, "DATE": at.strftime("%Y-%m-%dT%H:%M:%S%z")}
         environment = {
             f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER") for part, value in who.items()
         }
-        return self._run(["commit-tree", tree, "-F", "-"], environment=environment, text=message).strip()
+        onto = ["-p", parent] if parent else []
+        return self._run(
+            ["commit-tree", tree, *onto, "-F", "-"], environment=environment, text=message
+        ).strip()
+
+    def fetch(self, remote: Remote, branch: str) -> str:
+        """The newest commit of a branch, without those before it."""
+        self._run(["init", "--quiet", "--template=", "--initial-branch=main"])
+        options = ["--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules"]
+        self._run(["fetch", *options, "--", remote.url, f"refs/heads/{branch}"], remote=remote)
+        return self._run(["rev-parse", "FETCH_HEAD"]).strip()
+
+    def push_onto(self, commit: str, remote: Remote, branch: str) -> None:
+        """Move a branch forward to `commit`, or begin it there. git refuses what would drop somebody's work."""
+        self._run(
+            ["push", "--quiet", "--no-verify", "--", remote.url, f"{commit}:refs/heads/{branch}"],
+            remote=remote,
+        )
 
     def push(self, commit: str, remote: Remote, branch: str) -> bool:
         """Make `branch` of the remote this commit. False when it is already; `NameTaken` when it is something else."""
-        heads = self._heads(remote)
+        heads = self.heads(remote)
         if heads.get(f"refs/heads/{branch}") == commit:
             return False
         if heads:
@@ -151,12 +204,13 @@ class Repository:
         try:
             self._run(["push", "--quiet", "--no-verify", "--", remote.url, target], remote=remote)
         except ActionFailed:
-            if self._heads(remote).get(f"refs/heads/{branch}", commit) != commit:
+            if self.heads(remote).get(f"refs/heads/{branch}", commit) != commit:
                 raise NameTaken(_taken(remote)) from None
             raise
         return True
 
-    def _heads(self, remote: Remote) -> dict[str, str]:
+    def heads(self, remote: Remote) -> dict[str, str]:
+        """The branches of the remote, as `refs/heads/NAME`, and their commits."""
         listed = self._run(["ls-remote", "--heads", "--", remote.url], remote=remote)
         pairs = (line.split("\t", 1) for line in listed.splitlines() if "\t" in line)
         return {ref: commit for commit, ref in pairs}
@@ -242,7 +296,7 @@ def _environment(remote: Remote | None) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     nobody = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1"}
     quiet = {"GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", "GIT_ASKPASS": "", "LC_ALL": "C"}
-    needs_credentials = remote is not None and remote.scheme != "file"
+    needs_credentials = remote is not None and remote.scheme != "file" and not remote.login
     return kept | quiet | ({} if needs_credentials else nobody)
 
 
@@ -252,9 +306,10 @@ def _for_remote(remote: Remote) -> tuple[list[str], dict[str, str]]:
     if remote.scheme == "file":
         return allowed, {}
     parts = remote.parts
+    own = remote.login.environment(f"{parts.scheme}://{parts.netloc}") if remote.login else {}
     host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS[remote.scheme]
     if is_configured_host(parts.netloc.rpartition("@")[2]):
-        return allowed, _ssh(host) if remote.scheme == "ssh" else {}
+        return allowed, _ssh(host) if remote.scheme == "ssh" else own
     try:
         address = checked_addresses(host, port)[0]
     except Unreadable as refusal:
@@ -262,7 +317,7 @@ def _for_remote(remote: Remote) -> tuple[list[str], dict[str, str]]:
     if remote.scheme == "ssh":
         return allowed, _ssh(host, address)
     shown = f"[{address}]" if ":" in address else address
-    return [*allowed, f"http.curloptResolve={host}:{port}:{shown}", "http.proxy="], {}
+    return [*allowed, f"http.curloptResolve={host}:{port}:{shown}", "http.proxy="], own
 
 
 def _ssh(host: str, address: str = "") -> dict[str, str]:
@@ -287,8 +342,13 @@ def _explained(errors: str, remote: Remote | None) -> ActionFailed:
     words = words.removeprefix("fatal: ").removeprefix("error: ")[:_MAX_SAID].rstrip(".")
     where = f" with {remote.url}" if remote else ""
     if any(
-        sign in errors for sign in ("could not read Username", "Authentication failed", "Permission denied")
+        sign in errors
+        for sign in ("could not read Username", "Authentication failed", "Permission denied", "error: 403")
     ):
+        if remote and remote.login:
+            return ActionFailed(
+                f"{remote.url} does not let the token write. Give the token of PORTICO_INTEGRATIONS the right to."
+            )
         return ActionFailed(
             f"Portico may not write to {remote.url if remote else 'the repository'}. Set up git's credential helper or "
             "an SSH key for the user that runs the worker."

@@ -43,9 +43,13 @@ class Client:
 
     def get(self, url: str, *, unless: Validators | None = None, accept: str = "") -> Answer:
         """What the API answers, 304 and refusals too. Raises `Postponed` when it asks to wait for long."""
+        return self._limited(lambda: self._send(url, unless, accept))
+
+    def _limited(self, ask: Callable[[], Answer]) -> Answer:
         for _ in range(MOST_WAITS):
             self._refuse_while_paused()
-            answer = self._send(url, unless, accept)
+            self.requests += 1
+            answer = ask()
             if not limits.is_limited(answer):
                 self._heed(answer)
                 return answer
@@ -53,12 +57,23 @@ class Client:
         self._pause(timezone.now() + limits.UNSAID_PAUSE)
         raise self._postponed()
 
+    def change(self, method: str, url: str, data: Mapping[str, Any] | None = None) -> Answer:
+        """What the API answers to a POST, PUT, PATCH or DELETE, refusals too; sent once, and again only when the host
+        said that it did not look at it. Raises `Postponed` when it asks to wait for long."""
+        body = json.dumps(dict(data)).encode() if data is not None else b""
+        return self._limited(
+            lambda: self._reader.send(method, url, body, headers=self._headers() | self._secrets())
+        )
+
     def _send(self, url: str, unless: Validators | None, accept: str) -> Answer:
-        self.requests += 1
-        headers = {"Accept": accept or _ACCEPT[self.integration.type], **(unless.headers if unless else {})}
+        headers = self._headers(accept) | (unless.headers if unless else {})
+        return self._reader.get(url, headers=headers, secrets=self._secrets(), limit_bytes=PAGE_LIMIT_BYTES)
+
+    def _headers(self, accept: str = "") -> dict[str, str]:
+        headers = {"Accept": accept or _ACCEPT[self.integration.type]}
         if self.integration.type == integrations.GITHUB:
             headers["X-GitHub-Api-Version"] = "2022-11-28"
-        return self._reader.get(url, headers=headers, secrets=self._secrets(), limit_bytes=PAGE_LIMIT_BYTES)
+        return headers
 
     def _secrets(self) -> dict[str, str]:
         token = self.integration.token.read()
@@ -100,6 +115,7 @@ class Client:
 _ACCEPT = {
     integrations.GITHUB: "application/vnd.github+json",
     integrations.GITLAB: "application/json",
+    integrations.GITEA: "application/json",
     integrations.BACKSTAGE: "application/json",
 }
 

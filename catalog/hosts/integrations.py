@@ -14,8 +14,9 @@ from django.conf import settings
 from catalog.errors import Unreadable
 from control import setting_secrets
 
-GITHUB, GITLAB, BACKSTAGE = "github", "gitlab", "backstage"
+GITHUB, GITLAB, GITEA, BACKSTAGE = "github", "gitlab", "gitea", "backstage"
 _PUBLIC = {GITHUB: "github.com", GITLAB: "gitlab.com"}
+_API_PATHS = {GITLAB: "/api/v4", GITEA: "/api/v1", BACKSTAGE: "/api/catalog"}
 _SECRETS = ("token", "webhook_secret")
 _FIELDS = frozenset(
     {"type", "host", "api", *(f"{name}{how}" for name in _SECRETS for how in ("", "_file", "_env"))}
@@ -90,8 +91,8 @@ def _integration(entry: Mapping[str, str], number: int) -> Integration:
             f"{where} has a field that is not known. Known: {', '.join(sorted(_FIELDS))}."
         )
     type, host = entry.get("type", ""), entry.get("host", "").lower().strip("/")
-    if type not in (GITHUB, GITLAB, BACKSTAGE):
-        raise IntegrationInvalid(f"{where} has no known type. Write github, gitlab or backstage.")
+    if type not in (GITHUB, GITLAB, GITEA, BACKSTAGE):
+        raise IntegrationInvalid(f"{where} has no known type. Write github, gitlab, gitea or backstage.")
     if not host or "/" in host or "@" in host:
         raise IntegrationInvalid(f"{where} has no host. Write it without https:// and path, like github.com.")
     api = entry.get("api", "").rstrip("/") or _usual_api(type, host)
@@ -107,7 +108,7 @@ def _integration(entry: Mapping[str, str], number: int) -> Integration:
 def _usual_api(type: str, host: str) -> str:
     if type == GITHUB:
         return "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"
-    return f"https://{host}/api/v4" if type == GITLAB else f"https://{host}/api/catalog"
+    return f"https://{host}{_API_PATHS[type]}"
 
 
 def _secret(entry: Mapping[str, str], name: str, where: str) -> Secret:

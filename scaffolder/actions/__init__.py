@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from scaffolder.actions import cataloguing, debugging, fetching, files, publishing
+from scaffolder.actions import (
+    cataloguing,
+    debugging,
+    fetching,
+    files,
+    gitea,
+    github,
+    github_more,
+    gitlab,
+    publishing,
+)
 from scaffolder.actions.base import Action
 
 _ACTIONS = {
@@ -10,6 +20,10 @@ _ACTIONS = {
     for action in (
         *fetching.ACTIONS,
         *publishing.ACTIONS,
+        *github.ACTIONS,
+        *github_more.ACTIONS,
+        *gitlab.ACTIONS,
+        *gitea.ACTIONS,
         *cataloguing.ACTIONS,
         *files.ACTIONS,
         *debugging.ACTIONS,

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from django.conf import settings
 
 from control.capability import Change
-from control.models import User
 from scaffolder.actions.base import Action, Input, Output, Work, object_schema, text
 from scaffolder.errors import ActionFailed
 from scaffolder.forms import names
-from scaffolder.git import Person, Remote, Repository, checked_branch, checked_remote, create_bare
+from scaffolder.git import Remote, checked_remote, create_bare
+from scaffolder.hosting import pushing
 from scaffolder.templating.backstage import RepoUrl
-
-DEFAULT_BRANCH = "main"
-DEFAULT_MESSAGE = "Initial commit"
-MAX_MESSAGE = 10_000  # characters
 
 
 def remote_of(given: Input) -> Remote:
@@ -52,34 +46,19 @@ def _checked_name(name: str, what: str) -> str:
     return name
 
 
-def author_of(given: Input, person: User) -> Person:
-    """Names go into the commit on one line, without what git gives a meaning to."""
-    name = str(given.get("gitAuthorName") or person.label)
-    email = str(given.get("gitAuthorEmail") or person.email or f"{person.username}@portico.invalid")
-    plain = [re.sub(r"[\x00-\x1f<>\x7f]", "", part).strip() for part in (name, email)]
-    return Person(plain[0] or person.username, plain[1] or "nobody@portico.invalid")
-
-
 def _publish(work: Work, given: Input) -> Output:
     remote = remote_of(given)
-    branch = checked_branch(given.get("defaultBranch") or DEFAULT_BRANCH)
-    files = work.workspace.path(given.get("sourcePath") or ".")
-    if not files.is_dir():
-        raise ActionFailed(f"There is no folder {given['sourcePath']} to publish. Check sourcePath.")
     if remote.is_made_here:
+        pushing.branch_of(given)
+        pushing.folder_of(work, given)
         create_bare(remote)
-    repository = Repository(work.scratch(), files, go_on=work.go_on)
-    message = str(given.get("gitCommitMessage") or DEFAULT_MESSAGE)[:MAX_MESSAGE]
-    commit = repository.commit(message, author=author_of(given, work.requester), at=work.requested_at)
-    work.journal.command(f"git push {remote.url} {branch}")
-    is_new = repository.push(commit, remote, branch)
-    work.journal.info(f"{branch} is {commit[:12]}" if is_new else f"{branch} is {commit[:12]} already")
-    return {"remoteUrl": remote.url, "repoContentsUrl": remote.url, "commitHash": commit}
+    pushed = pushing.push_first(work, given, remote)
+    return {"remoteUrl": remote.url, "repoContentsUrl": remote.url, "commitHash": pushed.commit}
 
 
 def _foresee(given: Input) -> list[Change]:
     remote = remote_of(given)
-    branch = given.get("defaultBranch") or DEFAULT_BRANCH
+    branch = given.get("defaultBranch") or pushing.DEFAULT_BRANCH
     where = str(RepoUrl.parse(given["repoUrl"]).host) if given.get("repoUrl") else remote.url
     made = "repository" if remote.is_made_here else "first commit of the repository"
     return [Change("+", where, f"{made} {remote.label}, branch {branch}")]

@@ -6,7 +6,6 @@ import datetime
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.validators import URLValidator, validate_email
 
@@ -16,6 +15,7 @@ from scaffolder.forms.kinds import is_read_only, is_secret, kind_of, list_option
 from scaffolder.forms.schema import Path, Schema
 from scaffolder.forms.validator import Broken, broken_rules
 from scaffolder.forms.wording import missing_words, shown, words_for
+from scaffolder.hosting import places
 
 Problems = dict[Path, str]
 
@@ -163,9 +163,7 @@ def _repository(schema: Schema, value: Any) -> str:
             return (
                 f"{part.label}: {shown(parts[part.name])} is not allowed here. Choose {' or '.join(may_be)}."
             )
-        problem_of = (
-            names.hosted_part_problem if host in settings.PORTICO_GIT_HOSTS else names.repository_part_problem
-        )
+        problem_of = names.hosted_part_problem if host in places.hosts() else names.repository_part_problem
         if problem := problem_of(part.label, parts[part.name]):
             return problem
     return ""

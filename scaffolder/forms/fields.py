@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.conf import settings
 from django.utils.safestring import SafeString
 
 from scaffolder import markdown
@@ -21,6 +20,7 @@ from scaffolder.forms.reading import Reading
 from scaffolder.forms.schema import Path, Schema
 from scaffolder.forms.sent import CHOICE_PREFIX, name_of
 from scaffolder.forms.settle import row_schema
+from scaffolder.hosting import places
 
 DRAWN_AS_SELECT = 25  # entities; more are searched
 MOST_ROWS = 200  # of an array, drawn at once
@@ -259,7 +259,7 @@ class _Builder:
             text = parts.get(part.name, "") or (offered[0] if len(offered) == 1 else "")
             made.children.append(self._part(made, part.name, part.label, text, offered))
         made.children[0].decides = True
-        if host and host not in settings.PORTICO_GIT_HOSTS:
+        if host and host not in places.hosts():
             made.hint = f"Portico has no address for {host} yet, so only the template itself can reach it."
 
     def _part(self, repo: Field, name: str, label: str, text: str, offered: list[str]) -> Field:
@@ -285,8 +285,8 @@ _COMPLETIONS = {
 
 
 def repository_hosts(schema: Schema) -> list[str]:
-    """Hosts of the template that Portico knows; all of the template's if it knows none; its own if none are named."""
-    known = list(settings.PORTICO_GIT_HOSTS)
+    """Hosts of the template that can be published to; all of the template's if none can; all if it names none."""
+    known = places.hosts()
     allowed = list_option(schema, "allowedHosts")
     return [host for host in allowed if host in known] or allowed or known
 

@@ -9,6 +9,10 @@ from pytest_django.fixtures import Settings
 
 from control import policy
 from control.models import PolicyRevision
+from tests.scaffolder.bench import Bench
+from tests.scaffolder.forge.fixtures import gitea_server, github_server, gitlab_server
+
+__all__ = ["gitea_server", "github_server", "gitlab_server"]
 
 RUN_AT_ONCE = """
 apiVersion: portico.dev/v1
@@ -33,6 +37,11 @@ def folders(tmp_path: Path, settings: Settings) -> Path:
     settings.PORTICO_LEASE_SECONDS = 3600
     settings.PORTICO_GIT_HOSTS = {"git.localhost": f"file://{roots}/remotes/{{owner}}/{{repo}}.git"}
     return tmp_path
+
+
+@pytest.fixture
+def bench(folders: Path, tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "bench")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Templates that other people wrote: each is read, refused by name where an action is missing, and run.
 
-Publishing elsewhere (github, gitlab, …) is done by publish:git into repositories on this disk, and steps with actions
-that Portico does not have are left out, so that the rest of each template runs: its expressions and its skeletons.
+Hosts are servers of the test, with their REST API and git over http. Steps with actions that Portico does not have are
+left out, so that the rest of each template runs.
 """
 
 from __future__ import annotations
@@ -24,24 +24,33 @@ from catalog.models import Entity, Location
 from control.errors import InvalidParameters
 from control.models import User
 from scaffolder import actions, document, runs, templating
+from scaffolder.context import base_context
 from scaffolder.forms import pickers
 from scaffolder.forms.schema import pages_of
 from scaffolder.models import RunStep
+from scaffolder.templating.backstage import RepoUrl
 from tests import factories
+from tests.catalog.hosts.server import TOKEN, Endpoint, Host, Question, Reply, running
 from tests.conftest import CORPUS
 from tests.scaffolder import plausible, templates
+from tests.scaffolder.forge import git_http, gitea, github, gitlab
+from tests.scaffolder.forge.world import Forge
 
 pytestmark = [pytest.mark.corpus, pytest.mark.django_db, pytest.mark.usefixtures("anybody_may_run")]
 
 HOST = "github.com"
 REAL_HOST = re.compile(r"[a-z0-9.-]+")
 HOSTS = [HOST, "gitlab.com", "git.localhost"]
-# What these need nobody has: filters of a company's own, which Backstage lacks too, and a folder that the corpus left
-# out under a name that an answer chooses. The run fails and says so.
+APIS: dict[str, Any] = {"github": github, "gitlab": gitlab, "gitea": gitea}
+# What these need nobody has: filters of a company's own, which Backstage lacks too, folders that the corpus left out,
+# and a quotation mark in the name of a repository. The run fails and says so.
 SAYS_WHAT_IS_MISSING = {
     "giantswarm__backstage-catalogs__app-deployment": "There is no filter fromJson.",
     "DEFRA__adp-software-templates__adp-backend-dotnet": "There is no filter githubRepoUrl.",
     "DEFRA__adp-software-templates__adp-helm-only": "There is no filter githubRepoUrl.",
+    "RoadieHQ__software-templates__pr-with-catalog-entry": "There is no filter now.",
+    "janus-idp__software-templates__sdlc-app": "There is no folder ./app-gitops to publish.",
+    "cds-snc__backstage-scaffolder-templates__simple-static-website": "cannot be the name of a repository.",
     "q-shift__software-templates__quarkus-application": "There is no file skeletons/github-actions.",
 }
 # In two templates of the 37, outputs hold `a || b`, which Nunjucks does not know either.
@@ -93,7 +102,7 @@ def _filled(value: Any, read: placeholders.Read) -> Any:
 
 
 def runnable(described: Mapping[str, Any], beside: Path) -> dict[str, Any]:
-    """The same template with what Portico has: publishing by git, no missing actions, nothing from the web."""
+    """The same template with what Portico has: no missing actions, nothing from the web."""
     spec = described["spec"]
     pages = spec.get("parameters") or []
     pages = [page for page in (pages if isinstance(pages, list) else [pages]) if "$yaml" not in page]
@@ -117,10 +126,6 @@ def _with_real_hosts(value: Any) -> Any:
 
 def _replaced(step: Mapping[str, Any], beside: Path) -> dict[str, Any] | None:
     action, given = step["action"], step.get("input") or {}
-    if action.startswith("publish:") and "repoUrl" in given and "request" not in action:
-        url = given["repoUrl"] if "://" not in given["repoUrl"] else f"{HOST}?owner=acme&repo=payout-reports"
-        kept = {key: given[key] for key in ("defaultBranch",) if key in given}
-        return {**step, "action": "publish:git", "input": {**kept, "repoUrl": url}}
     if action == "catalog:register":
         return {**step, "input": {**given, "optional": True}}
     if actions.find(action) is None or _is_elsewhere(str(given.get("url", ".")), beside):
@@ -134,10 +139,45 @@ def _is_elsewhere(url: str, beside: Path) -> bool:
 
 
 @pytest.fixture
-def hosts(folders: Path, settings: Settings) -> None:
-    pattern = f"file://{folders}/git/remotes/{{owner}}/{{repo}}.git"
-    allowed = {host for sample in samples() for host in _hosts_in(sample.described)}
-    settings.PORTICO_GIT_HOSTS = dict.fromkeys([*HOSTS, *allowed], pattern)
+def forge(folders: Path, settings: Settings) -> Iterator[Forge]:
+    """One server that is every host that a template names, of every kind."""
+    found = Forge(folders / "forge")
+    found.root.mkdir()
+    endpoints: dict[str, Endpoint] = {api.PREFIX: api.endpoint(found) for api in APIS.values()}
+
+    def endpoint(question: Question) -> Reply:
+        return endpoints[question.path[: len(github.PREFIX)]](question)
+
+    with running(Host(endpoint)) as host:
+        host.git = git_http.serving(found.root, TOKEN, [])
+        named = {host for sample in samples() for host in _hosts_in(sample.described)}
+        settings.PORTICO_INTEGRATIONS = [
+            {"type": type, "host": name, "api": f"{host.url}{api.PREFIX}", "token": TOKEN}
+            for name in {*HOSTS, *named}
+            for type, api in APIS.items()
+        ]
+        settings.PORTICO_READING_ALLOW = [host.netloc]
+        settings.PORTICO_GIT_HOSTS = dict.fromkeys([*HOSTS, *named], f"{host.url}/{{owner}}/{{repo}}.git")
+        yield found
+
+
+def seeded(forge: Forge, described: dict[str, Any], values: dict[str, Any], person: User) -> None:
+    """The repositories that requests are opened in, unless an earlier step makes them."""
+    context = base_context(values, person)
+    made: set[str] = set()
+    for step in described["spec"]["steps"]:
+        given = step.get("input") or {}
+        if "repoUrl" not in given:
+            continue
+        try:
+            url = RepoUrl.parse(str(templating.render_value(given["repoUrl"], context)))
+        except ValueError:  # of another host, whose step is skipped with these answers
+            continue
+        name = f"{url.owner}/{url.repo}"
+        if "request" not in step["action"]:
+            made.add(name)
+        elif name not in made and url.owner and not forge.find(name):
+            forge.seed(name, {"README.md": "theirs"}, branch=str(given.get("targetBranchName") or "main"))
 
 
 def _hosts_in(value: Any) -> Iterator[str]:
@@ -190,7 +230,7 @@ def test_a_missing_action_is_refused_by_name(sample: Sample, maya: User) -> None
 
 
 @pytest.mark.parametrize("sample", samples(), ids=lambda sample: sample.name)
-def test_it_runs_to_the_end_with_plausible_answers(sample: Sample, tomas: User, hosts: None) -> None:
+def test_it_runs_to_the_end_with_plausible_answers(sample: Sample, tomas: User, forge: Forge) -> None:
     described = runnable(sample.described, (sample.folder / sample.entry).parent)
     pages, catalogue = pages_of(described), pickers.Catalogue(tomas)
     values = plausible.answers(pages, HOST)
@@ -198,6 +238,7 @@ def test_it_runs_to_the_end_with_plausible_answers(sample: Sample, tomas: User, 
         spec = found.get("spec", {})
         factories.entity(ref, type=spec.get("type", ""), spec=spec, metadata=found.get("metadata", {}))
     assert plausible.problems(pages, values, catalogue) == {}
+    seeded(forge, described, values, tomas)
     done = templates.run(
         placed(sample, described), values, by=tomas, secrets=plausible.secrets(pages, values)
     )

@@ -71,7 +71,7 @@ def _user_repositories(world: World, question: Question, owner: str) -> Reply:
 
 def _one(world: World, question: Question, full_name: str) -> Reply:
     if repository := world.by_name(full_name):
-        return Reply(body=_whole(question, repository))
+        return Reply(body=whole(question, repository))
     return _moved(world, question, full_name, "")
 
 
@@ -80,7 +80,7 @@ def _by_id(world: World, question: Question, id: str, rest: str) -> Reply:
     if repository is None:
         return _not_found()
     if not rest:
-        return Reply(body=_whole(question, repository))
+        return Reply(body=whole(question, repository))
     kind, _, what = rest.strip("/").partition("/")
     return _contents(world, question, repository.full_name, what) if kind == "contents" else _not_found()
 
@@ -216,7 +216,7 @@ def _repository(question: Question, repository: Repository) -> dict[str, Any]:
     }
 
 
-def _whole(question: Question, repository: Repository) -> dict[str, Any]:
+def whole(question: Question, repository: Repository) -> dict[str, Any]:
     page = f"{question.server.url}/{repository.full_name}"
     flags = ("has_issues", "has_projects", "has_wiki", "has_pages", "has_discussions", "disabled")
     return {

@@ -25,6 +25,8 @@ class Asked:
     is_conditional: bool
     status: int
     has_token: bool
+    method: str = "GET"
+    data: Any = None  # what was sent, as JSON
 
 
 @dataclass
@@ -42,6 +44,8 @@ class Question:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     server: Host
+    method: str = "GET"
+    data: Any = None
 
     def page(self, items: list[Any], *, link: bool = True) -> Reply:
         """The asked page of `items`, with the headers of both hosts that name the next one."""
@@ -64,7 +68,11 @@ class Host:
 
     def __init__(self, endpoint: Endpoint, *, token: str = TOKEN) -> None:
         self.endpoint, self.token = endpoint, token
+        self.git: Callable[[BaseHTTPRequestHandler], None] | None = (
+            None  # answers for addresses of repositories
+        )
         self.url = ""
+        self.namespace = ""  # that a test's GitLab was last asked for
         self.log: list[Asked] = []
         self.failures: list[Reply] = []  # the next answers
         self.limit: int | None = None
@@ -121,17 +129,27 @@ def running(host: Host) -> Iterator[Host]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if host.git and ".git/" in self.path:
+                host.git(self)
+                return
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            reply = host.reply(Question(parts.path, query, self.headers, host))  # type: ignore[arg-type]
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            data = json.loads(sent) if sent else None
+            question = Question(parts.path, query, self.headers, host, self.command, data)  # type: ignore[arg-type]
+            reply = host.reply(question)
             conditional = "If-None-Match" in self.headers or "If-Modified-Since" in self.headers
             has_token = "PRIVATE-TOKEN" in self.headers or "Authorization" in self.headers
-            host.log.append(Asked(parts.path, query, conditional, reply.status, has_token))
+            host.log.append(
+                Asked(parts.path, query, conditional, reply.status, has_token, self.command, data)
+            )
             self._send(reply)
+
+        do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  as http.server calls them
 
         def _send(self, reply: Reply) -> None:
             body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
-            body = b"" if reply.status == 304 else body
+            body = b"" if reply.status in (204, 304) else body
             self.send_response(reply.status)
             for name, value in {"Content-Type": "application/json", **reply.headers}.items():
                 self.send_header(name, value)
