@@ -470,7 +470,7 @@ def test_no_secret_is_in_a_message_a_row_or_the_log(
     box: Mailbox, settings: Any, maya: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.SECRET_KEY, settings.EMAIL_HOST_PASSWORD = "the-secret-key" * 4, ""
-    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.INFO, "django.db.backends"):
+    with caplog.at_level(logging.INFO, "django.db.backends"), caplog.at_level(logging.DEBUG):
         say("one", maya)
         mail.work_off_mail()
         token = link_in(box.taken[0]).split("/")[2]

@@ -258,7 +258,7 @@ def test_nothing_that_somebody_wrote_names_everybody_or_becomes_a_link(chat: Rec
 def test_no_address_or_key_is_in_a_row_a_message_or_the_log(
     receiver: Receiver, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.INFO, "django.db.backends"):
+    with caplog.at_level(logging.INFO, "django.db.backends"), caplog.at_level(logging.DEBUG):
         say()
         for status in (204, 500, 301):
             receiver.status = status

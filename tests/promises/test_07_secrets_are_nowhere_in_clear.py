@@ -55,7 +55,7 @@ SignedIn = Callable[[User], Client]
 @pytest.fixture(autouse=True)
 def everything_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """But not the statements themselves, which no setting of ours logs."""
-    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.INFO, "django.db.backends"):
+    with caplog.at_level(logging.INFO, "django.db.backends"), caplog.at_level(logging.DEBUG):
         yield
 
 
