@@ -36,6 +36,7 @@ WRITERS = {
     "Decision": {"control/intents.py"},
     "Approval": {"control/approvals.py"},
     "Approver": {"control/stages.py"},
+    "Remark": {"control/remarks.py"},
     "AuditEvent": {"control/audit.py"},
     "AuditSeal": {"control/audit.py"},
     "PolicyRevision": {"control/policy.py"},
