@@ -18,7 +18,7 @@ from django.conf import settings
 
 from control import clock, policy, policy_change
 from control.errors import PolicyInvalid
-from control.models import PolicyProposal, PolicyReading, PolicyRevision
+from control.models import Intent, PolicyProposal, PolicyReading, PolicyRevision, State
 from control.policy import Loaded
 
 log = logging.getLogger(__name__)
@@ -189,12 +189,24 @@ def take_configured() -> PolicyRevision:
     before = policy.in_force()
     if before and policy_change.needs_second_person(loaded, is_reviewed=True):
         proposal = policy_change.propose_as_portico(loaded, opened.author_email)
-        _remember(opened.commits, proposal=proposal)
+        _remember(opened.commits, proposal=proposal, problem=_refused(proposal))
         return before
     origin = PolicyRevision.Origin.GIT if opened.commits else PolicyRevision.Origin.FILES
     revision = policy.put_in_force(loaded, by=None, origin=origin)
     _remember(opened.commits)
     return revision
+
+
+def _refused(proposal: PolicyProposal) -> str:
+    """Why nobody was asked, where the rules do not let Portico itself ask; empty when somebody was."""
+    denied = Intent.objects.filter(policy_proposal=proposal, state=State.DENIED).first()
+    if denied is None:
+        return ""
+    message = denied.decisions.latest("id").explanation["message"]
+    return (
+        f"Other rules were read, and a second person must agree, but nobody could be asked: {message} A rule for "
+        f"policy.change may name {{kind: User, name: portico/rules}} among its subjects."
+    )
 
 
 def read_again() -> None:

@@ -226,6 +226,29 @@ def test_who_wrote_the_commit_does_not_agree_to_it(always: Repository, root_admi
     assert PolicyRevision.objects.count() == 1
 
 
+def test_rules_that_do_not_let_portico_ask_are_told_on_the_page(
+    always: Repository, root_admin: User, client_for: Enter
+) -> None:
+    only_support = (
+        "apiVersion: portico.dev/v1\nkind: AccessRule\nmetadata: {name: changes}\nspec:\n"
+        "  capabilities: [policy.change]\n  subjects: [SUBJECTS]\n"
+        "  approval: {anyOf: [{kind: User, name: root.admin}]}\n"
+    )
+    strict = only_support.replace("SUBJECTS", "{kind: Group, name: support}")
+    policy.publish([write(always.folder, ROLE, RULE, strict)], by=None)
+    always.save(
+        ROLE, RULE, strict.replace("metadata: {name: changes}", "metadata: {name: changes, title: x}")
+    )
+    tasks.read_rules()
+    page = client_for(root_admin).get(reverse("control:rules")).content.decode()
+    assert "nobody could be asked: changes is for the group support" in page
+    named = only_support.replace("SUBJECTS", "{kind: User, name: portico/rules}")
+    policy.publish([write(always.folder, ROLE, RULE, named)], by=None)
+    tasks.read_rules()
+    assert Intent.objects.latest("requested_at").state == State.AWAITING_APPROVAL
+    assert PolicyReading.objects.get().problem == ""
+
+
 def test_nobody_signs_in_as_portico(always: Repository) -> None:
     always.save(ROLE, RULE.replace("4h", "2h"))
     tasks.read_rules()
