@@ -18,10 +18,21 @@ from access.models import Grant
 from control import clock
 from control.decide import is_denied
 from control.deciders import Naming, People, read_people
+from control.durations import format_duration
 from control.matching import Requester
 from control.models import User
 from control.oncall import on_call_now
-from control.policy_documents import AccessRule, DenyRule, PolicySet, Role, RoleBinding, Scope, Who
+from control.policy_documents import (
+    AccessRule,
+    Approval,
+    DenyRule,
+    Part,
+    PolicySet,
+    Role,
+    RoleBinding,
+    Scope,
+    Who,
+)
 from control.policy_schema import EVERY
 from control.rule_changes import kind_of, name_of, place_of
 from control.subjects import Subject
@@ -49,18 +60,10 @@ class Way:
     environments: tuple[str, ...]
     longest: timedelta | None
     needed: int
-    decides: str  # whom the rule names, in words
+    decision: str  # “one of payments must agree, then one of security”; whose names follow it can do so today
     deciders: Names
     conditions: tuple[str, ...] = ()  # what must hold besides, as its author calls it
     in_emergency: timedelta | None = None  # how long somebody who breaks the glass has it
-
-    @property
-    def decision(self) -> str:
-        """“one of payments must agree”, before the names of those who can today."""
-        if not self.needed:
-            return "allowed at once"
-        number = "one" if self.needed == 1 else str(self.needed)
-        return f"{number} of {self.decides} must agree" if self.decides else "nobody is named to agree"
 
 
 @dataclass(frozen=True)
@@ -161,13 +164,29 @@ class _Reader:
             conditions=self.conditions.get(rule.name, ()),
             in_emergency=rule.break_glass.max_duration if rule.break_glass else None,
             needed=rule.approval.count,
-            decides=" or ".join(names_of(named)),
+            decision=self.decision(rule.approval),
             deciders=Names(members[:PEOPLE_SHOWN], max(len(members) - PEOPLE_SHOWN, 0)),
         )
 
     def always(self, kind: str, one: RoleBinding | DenyRule, message: str = "") -> Always:
         place = self.places.get((kind, one.name), "")
         return Always(one.name, place, who_words(one.subjects), _environments(one.scope), message)
+
+    def decision(self, approval: Approval) -> str:
+        stages = [" and ".join(self.part(part) for part in stage.parts) for stage in approval.stages]
+        if not stages:
+            return "allowed at once"
+        return f"{stages[0]} must agree{''.join(f', then {words}' for words in stages[1:])}"
+
+    def part(self, part: Part) -> str:
+        """“one of payments (platform too after 4 h)”."""
+        at_once, *later = (
+            (" or ".join(names_of(self.naming.of(tier.deciders))) or "nobody", tier.after)
+            for tier in part.tiers
+        )
+        escalation = "; ".join(f"{names} too after {format_duration(after)}" for names, after in later)
+        number = "one" if part.count == 1 else str(part.count)
+        return f"{number} of {at_once[0]}" + (f" ({escalation})" if escalation else "")
 
     @cached_property
     def conditions(self) -> dict[str, tuple[str, ...]]:

@@ -198,8 +198,10 @@ def _ease(verdict: Verdict) -> int:
     return _EASE["held" if verdict.standing else verdict.verdict]
 
 
-def _deciders(verdict: Verdict) -> frozenset[str]:
-    return frozenset((*verdict.approver_groups, *verdict.approver_users))
+def _deciders(verdict: Verdict) -> tuple[frozenset[str], str]:
+    """Who decides; the words tell the order of stages too."""
+    words = verdict.message if verdict.verdict == Decision.Verdict.NEEDS_APPROVAL else ""
+    return frozenset((*verdict.approver_groups, *verdict.approver_users)), words
 
 
 def words_of(verdict: Verdict) -> str:

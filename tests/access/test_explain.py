@@ -65,6 +65,22 @@ def test_what_must_hold_besides_and_the_way_in_an_emergency_are_shown(
     assert "In an emergency at once, for 30 min, reviewed afterwards" in shown
 
 
+def test_stages_and_who_is_let_in_by_time_are_told_in_their_order(
+    maya: User, tomas: User, client_for: SignedIn, tmp_path: Path
+) -> None:
+    stages = (
+        "approval: {stages: [{anyOf: [{owners: true}], "
+        "escalation: [{after: 4h, anyOf: [{kind: Group, name: platform}]}]}, "
+        "{anyOf: [{kind: User, name: root.admin}]}]}"
+    )
+    room.publish(tmp_path, room.RULES.replace("approval: {anyOf: [{owners: true}], count: 1}", stages, 1))
+    shown = page(client_for(maya))
+    assert (
+        "support may ask, one of payments (platform too after 4 h) must agree, then one of root.admin"
+        in shown
+    )
+
+
 def test_a_group_without_members_is_named_as_nobody(maya: User, client_for: SignedIn) -> None:
     assert "Nobody is there to decide, so it is refused." in page(client_for(maya))
 

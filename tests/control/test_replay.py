@@ -71,6 +71,20 @@ def test_what_would_be_decided_otherwise_is_told_with_both_verdicts(
     assert difference.before.verdict == "needs_approval"
 
 
+def test_another_order_of_stages_is_a_difference(
+    maya: User,
+    tomas: User,
+    root_admin: User,
+    rules: Callable[[str], PolicyRevision],
+    tried: Callable[..., Replay],
+) -> None:
+    owners, admin = "{anyOf: [{owners: true}]}", "{anyOf: [{kind: User, name: root.admin}]}"
+    one_way = RULES.replace("{anyOf: [{owners: true}], count: %d}", f"{{stages: [{owners}, {admin}]}}")
+    rules(one_way)
+    intents.submit(wish(maya))
+    assert tried(one_way.replace(f"{owners}, {admin}", f"{admin}, {owners}")).counts["others"] == 1
+
+
 def test_the_groups_of_then_count_and_not_those_of_today(
     maya: User, tomas: User, tried: Callable[..., Replay]
 ) -> None:
