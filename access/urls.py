@@ -10,6 +10,7 @@ app_name = "access"
 urlpatterns = [
     path("access/", views.mine, name="mine"),
     path("access/check/", views.check, name="check"),
+    path("access/standing/", views.standing, name="standing"),
     path("access/request/", views.request_access, name="request"),
     path("access/break-glass/", views.break_the_glass, name="break_glass"),
     path("access/request/several/", several_views.several, name="several"),

@@ -26,6 +26,7 @@ from access import (
     several_page,
     show_page,
     sign_in,
+    standing_debt,
 )
 from access.errors import NoSignIn
 from catalog.entity_page import entity_view
@@ -42,6 +43,15 @@ from control.web import person, wants_fragment
 def mine(request: HttpRequest) -> HttpResponse:
     """What the person holds, waits for and held."""
     return render(request, "access/mine.html", mine_page.context(person(request), request.GET))
+
+
+@require_safe
+@login_required
+def standing(request: HttpRequest) -> HttpResponse:
+    """Who holds production for good; for administrators, as it lists people's rights anywhere."""
+    if not person(request).is_staff:
+        raise Http404("This page is for administrators. Your own standing rights are under Access.")
+    return render(request, "access/standing.html", standing_debt.context(request.GET.get("page", "")))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -177,8 +177,8 @@ class Lifetimes(RuleBasedStateMachine):
         self.waiting.remove(intent.pk)
 
     @precondition(lambda self: self.windows)
-    @rule(pick=st.integers(0, 9))
-    def end_early(self, pick: int) -> None:
+    @rule(pick=st.integers(0, 9), then_sweep=st.booleans())
+    def end_early(self, pick: int, then_sweep: bool) -> None:
         intent_id = sorted(self.windows, key=str)[pick % len(self.windows)]
         window, grant = self.windows[intent_id], Grant.objects.get(intent=intent_id)
         try:
@@ -188,6 +188,8 @@ class Lifetimes(RuleBasedStateMachine):
             return
         assert self.now < window.ends_at
         window.ends_at = self.now
+        if then_sweep:
+            self.sweep()
 
     @rule(minutes=st.sampled_from([1, 14, 16, 31, 60]))
     def time_passes(self, minutes: int) -> None:
@@ -341,7 +343,7 @@ def test_windows_are_what_is_held_whatever_happens(monkeypatch: pytest.MonkeyPat
     drive(
         monkeypatch,
         tmp_path,
-        max_examples=8,
+        max_examples=6,
         stateful_step_count=25,
         derandomize=True,
         phases=[Phase.generate],

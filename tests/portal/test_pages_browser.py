@@ -57,6 +57,7 @@ SEEN_BY = {
     ],
     "tomas.lind": ["/inbox/", "/inbox/?tab=decided", REQUEST],
     "noor.haddad": [
+        "/access/standing/",
         "/inbox/",
         "/rules/",
         "/rules/revisions/",
