@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
+from itertools import chain
 from typing import Any
 
 from control import administrators, clock, subjects
@@ -247,7 +248,7 @@ class _Court:
             return self._nearest(question, matches)
         verdicts = (self._by(match, question, people) for match in holding)
         first = next(verdicts)
-        return next((verdict for verdict in (first, *verdicts) if not verdict.is_refused), first)
+        return next((verdict for verdict in chain((first,), verdicts) if not verdict.is_refused), first)
 
     def _nearest(self, question: Question, matches: list[Match]) -> Verdict:
         if not matches:
