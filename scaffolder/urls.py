@@ -9,6 +9,7 @@ from scaffolder import views
 app_name = "scaffolder"
 urlpatterns = [
     path("create/", views.templates, name="templates"),
+    path("create/actions/", views.actions, name="actions"),
     path("create/options/", views.options, name="options"),
     path("create/<str:namespace>/<str:name>/", views.form, name="form"),
     path("runs/", views.runs, name="runs"),

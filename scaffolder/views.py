@@ -20,12 +20,21 @@ from catalog.models import Entity
 from control import intents
 from control.models import Intent
 from control.web import person, wants_fragment
-from scaffolder import form_page, run_list, run_page, template_list
+from scaffolder import action_list, form_page, run_list, run_page, template_list
 from scaffolder.form_page import TemplateForm
 from scaffolder.forms import pickers
 from scaffolder.forms.carrying import AnswersLost
 from scaffolder.forms.validator import patience
 from scaffolder.words import RUN_MARKS
+
+
+@login_required
+@require_safe
+def actions(request: HttpRequest) -> HttpResponse:
+    text = request.GET.get("q", "").strip()
+    groups = action_list.read(text)
+    count = sum(len(group.entries) for group in groups)
+    return render(request, "scaffolder/action_list.html", {"groups": groups, "count": count, "text": text})
 
 
 @login_required

@@ -1,4 +1,4 @@
-"""catalog:write and catalog:register: the descriptor of what was made, and its place in the catalogue."""
+"""catalog:fetch, catalog:write and catalog:register: what is in the catalogue, and what was made into it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from catalog.models import Entity, Location
 from catalog.yaml12 import typed
 from control.capability import Change
 from control.errors import ControlError
-from scaffolder.actions.base import Action, Input, Output, Work, flag, object_schema, text
+from scaffolder.actions.base import Action, Input, Output, Work, flag, object_schema, text, texts
 from scaffolder.errors import ActionFailed
 
 DEFAULT_FILE = "catalog-info.yaml"
@@ -42,6 +42,27 @@ def _write(work: Work, given: Input) -> Output:
     work.journal.info(f"Wrote {path}")
     reference = _reference(entity)
     return {"entityRef": reference} if reference else {}
+
+
+def _fetch(work: Work, given: Input) -> Output:
+    """Only what the requester may see: for all others an entity is not there."""
+    if given.get("entityRef"):
+        return {"entity": _document(work, given, str(given["entityRef"]))}
+    return {"entities": [_document(work, given, str(text)) for text in given["entityRefs"]]}
+
+
+def _document(work: Work, given: Input, text: str) -> Any:
+    kind, namespace = given.get("defaultKind") or "", given.get("defaultNamespace") or "default"
+    try:
+        ref = refs.canonical(text, kind=kind, namespace=namespace)
+    except ValueError as problem:
+        raise ActionFailed(f"{text} is no reference of an entity. {problem}") from None
+    found = (
+        Entity.objects.visible_to(work.requester).filter(ref=ref).values_list("document", flat=True).first()
+    )
+    if found is None and not given.get("optional"):
+        raise ActionFailed(f"There is no {ref} in the catalogue. Check the reference, or set optional: true.")
+    return found
 
 
 def _reference(entity: Any) -> str:
@@ -140,6 +161,26 @@ ACTIONS = (
             "  repoContentsUrl: ${{ steps.publish.output.repoContentsUrl }}\n"
             "  catalogInfoPath: /catalog-info.yaml\n"
         ),
+    ),
+    Action(
+        name="catalog:fetch",
+        description="Gives entities of the catalogue, as far as who started the run may see them.",
+        schema={
+            **object_schema(
+                entityRef=text("One entity, as kind:namespace/name"),
+                entityRefs=texts("Or several"),
+                optional=flag("Go on with nothing when it is not there"),
+                defaultKind=text("The kind of references that name none"),
+                defaultNamespace=text("The namespace of references that name none; default"),
+            ),
+            "anyOf": [{"required": ["entityRef"]}, {"required": ["entityRefs"]}],
+        },
+        output=object_schema(
+            entity={"type": "object", "description": "The entity, for entityRef"},
+            entities={"type": "array", "description": "The entities in their order, for entityRefs"},
+        ),
+        perform=_fetch,
+        example="action: catalog:fetch\ninput:\n  entityRef: component:default/payments\n",
     ),
     Action(
         name="catalog:write",

@@ -1,12 +1,16 @@
-"""debug:log: words, and what lies in the workspace, into the log of the run."""
+"""debug:log and debug:wait: words and files into the log of the run, and time that passes."""
 
 from __future__ import annotations
 
 import json
+import time
 
 from scaffolder.actions.base import Action, Input, Output, Work, object_schema, text
+from scaffolder.errors import ActionFailed
 
 MAX_LISTED = 500  # files
+MAX_WAIT_SECONDS = 600
+_LOOK_SECONDS = 0.5
 MAX_CONTENT = 20_000  # characters of one file
 
 
@@ -36,7 +40,42 @@ def _list(work: Work, *, with_contents: bool) -> None:
             work.journal.info(f"{entry.path}:\n{content}")
 
 
+def seconds_of(given: Input) -> float:
+    """How long to wait. Raises `ActionFailed` for more than `MAX_WAIT_SECONDS`: a waiting worker does nothing else."""
+    seconds = float(
+        given.get("minutes", 0) * 60 + given.get("seconds", 0) + given.get("milliseconds", 0) / 1_000
+    )
+    if not 0 <= seconds <= MAX_WAIT_SECONDS:
+        raise ActionFailed(
+            f"debug:wait waits for at most {MAX_WAIT_SECONDS // 60} minutes, and this asks for {seconds:g} s."
+        )
+    return seconds
+
+
+def _wait(work: Work, given: Input) -> Output:
+    seconds = seconds_of(given)
+    work.journal.info(f"Waits for {seconds:g} s")
+    ends_at = time.monotonic() + seconds
+    while (left := ends_at - time.monotonic()) > 0:
+        work.go_on()  # a run that was cancelled stops waiting
+        time.sleep(min(left, _LOOK_SECONDS))
+    return {}
+
+
+def _amount(unit: str) -> dict[str, object]:
+    return {"type": "number", "minimum": 0, "description": f"How many {unit}"}
+
+
 ACTIONS = (
+    Action(
+        name="debug:wait",
+        description="Waits, for at most ten minutes.",
+        schema=object_schema(
+            minutes=_amount("minutes"), seconds=_amount("seconds"), milliseconds=_amount("milliseconds")
+        ),
+        perform=_wait,
+        example="action: debug:wait\ninput:\n  seconds: 30\n",
+    ),
     Action(
         name="debug:log",
         description="Writes a message, and the files of the workspace if wanted, into the log.",

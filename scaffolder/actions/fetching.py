@@ -1,4 +1,4 @@
-"""fetch:plain and fetch:template: a skeleton into the workspace, as it is or rendered."""
+"""fetch:plain, fetch:plain:file and fetch:template: a skeleton into the workspace, as it is or rendered."""
 
 from __future__ import annotations
 
@@ -29,6 +29,15 @@ def _fetch_plain(work: Work, given: Input) -> Output:
         for entry in _paced(work, entries):
             _copy(entry, target, entry.path)
     work.journal.info(f"{len(entries)} files and folders from {given['url']}")
+    return {}
+
+
+def _fetch_file(work: Work, given: Input) -> Output:
+    with work.sources.fetch(given["url"]) as source:
+        if source.is_dir():
+            raise ActionFailed(f"{given['url']} is a folder; fetch:plain:file takes a file.")
+        _copy(_entries(source)[0], work.workspace, given["targetPath"])
+    work.journal.info(f"{given['targetPath']} from {given['url']}")
     return {}
 
 
@@ -184,6 +193,18 @@ ACTIONS = (
         perform=_fetch_plain,
         changes_files=True,
         example="action: fetch:plain\ninput:\n  url: ./documentation\n  targetPath: ./docs\n",
+    ),
+    Action(
+        name="fetch:plain:file",
+        description="Copies one file into the workspace as it is.",
+        schema=object_schema(
+            ("url", "targetPath"),
+            url=text("A file beside the template (./licence.md), or its address in a repository"),
+            targetPath=text("The file of the workspace to write"),
+        ),
+        perform=_fetch_file,
+        changes_files=True,
+        example="action: fetch:plain:file\ninput:\n  url: ./licence.md\n  targetPath: LICENCE.md\n",
     ),
     Action(
         name="fetch:template",

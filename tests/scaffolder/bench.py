@@ -41,6 +41,11 @@ class Folder:
 class Bench:
     home: Path
     lines: Lines = field(default_factory=Lines)
+    person: User = field(
+        default_factory=lambda: User(
+            username="maya.okafor", first_name="Maya", last_name="Okafor", email="maya@example.org"
+        )
+    )
 
     def __post_init__(self) -> None:
         for name in ("workspace", "sources"):
@@ -66,12 +71,11 @@ class Bench:
         action = actions.find(name)
         assert action is not None
         action.check(given)
-        person = User(username="maya.okafor", first_name="Maya", last_name="Okafor", email="maya@example.org")
         work = Work(
             workspace=Workspace(self.workspace),
             sources=Folder(self.home / "sources"),
             journal=self.lines,
-            requester=person,
+            requester=self.person,
             requested_at=datetime(2026, 3, 2, 9, 30, tzinfo=UTC),
             go_on=lambda: None,
             scratch=lambda: Path(tempfile.mkdtemp(dir=self.home)),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import yaml
 
 from catalog import yaml12
 from catalog.models import Location
+from control.models import User
 from scaffolder import actions, workspace
 from scaffolder.actions import fetching
 from scaffolder.actions.cataloguing import target_of
 from scaffolder.errors import ActionFailed, InputInvalid, PathRefused
+from tests import factories
 from tests.scaffolder.bench import Bench
 
 # Every action
@@ -387,3 +390,49 @@ def test_a_file_whose_name_renders_to_nothing_is_left_out_of_its_folder(bench: B
     bench.source({"a/x": "x", "a/${{ values.no }}": "y"})
     bench.perform("fetch:template", url="skeleton", replace=True)
     assert bench.files() == {"a/x": "x"}
+
+
+# debug:wait, fetch:plain:file, catalog:fetch
+
+
+def test_wait_waits_and_asks_whether_to_go_on(bench: Bench) -> None:
+    begun_at = time.monotonic()
+    bench.perform("debug:wait", seconds=0.1, milliseconds=100)
+    assert 0.2 <= time.monotonic() - begun_at < 2
+
+
+@pytest.mark.parametrize("given", [{"minutes": 10, "seconds": 1}, {"minutes": 1e300}])
+def test_wait_does_not_hold_a_worker_for_long(bench: Bench, given: dict[str, float]) -> None:
+    with pytest.raises(ActionFailed, match="at most 10 minutes"):
+        bench.perform("debug:wait", **given)
+
+
+def test_one_file_is_fetched_under_its_new_name(bench: Bench) -> None:
+    bench.source({"a.txt": "${{ values.x }}"})
+    bench.perform("fetch:plain:file", url="skeleton/a.txt", targetPath="docs/b.txt")
+    assert bench.files() == {"docs/b.txt": "${{ values.x }}"}
+    with pytest.raises(ActionFailed, match="is a folder"):
+        bench.perform("fetch:plain:file", url="skeleton", targetPath="x")
+    with pytest.raises(PathRefused):
+        bench.perform("fetch:plain:file", url="skeleton/a.txt", targetPath="../x")
+
+
+def test_catalog_fetch_gives_entities_in_their_order(bench: Bench, maya: User) -> None:
+    bench.person = maya
+    for name in "ab":
+        factories.entity(f"component:default/{name}")
+    found = bench.perform(
+        "catalog:fetch", entityRefs=["b", "Component:a", "none"], defaultKind="Component", optional=True
+    )
+    assert [entity and entity["metadata"]["name"] for entity in found["entities"]] == ["b", "a", None]
+    assert bench.perform("catalog:fetch", entityRef="component:a")["entity"]["metadata"]["name"] == "a"
+    with pytest.raises(ActionFailed, match="There is no component:default/none in the catalogue"):
+        bench.perform("catalog:fetch", entityRef="component:none")
+
+
+def test_catalog_fetch_shows_nothing_that_the_requester_may_not_see(bench: Bench, maya: User) -> None:
+    factories.entity("component:default/payments")
+    with pytest.raises(ActionFailed, match="There is no component:default/payments"):
+        bench.perform("catalog:fetch", entityRef="component:payments")  # by somebody without an account
+    bench.person = maya
+    assert bench.perform("catalog:fetch", entityRef="component:payments")["entity"]["kind"] == "Component"

@@ -190,6 +190,16 @@ def _hosts_in(value: Any) -> Iterator[str]:
             yield from _hosts_in(item)
 
 
+def catalogued(described: dict[str, Any], values: dict[str, Any], person: User) -> None:
+    """The entities that steps fetch from the catalogue."""
+    for step in described["spec"]["steps"]:
+        given = step.get("input") or {}
+        if step["action"] == "catalog:fetch" and "entityRef" in given:
+            ref = str(templating.render_value(given["entityRef"], base_context(values, person))).lower()
+            if not Entity.objects.filter(ref=ref).exists():
+                factories.entity(ref)
+
+
 def placed(sample: Sample, described: dict[str, Any]) -> Entity:
     """The template in the catalogue, its folder as a repository."""
     home = templates.repository({"README.md": ""}, name="corpus")
@@ -239,6 +249,7 @@ def test_it_runs_to_the_end_with_plausible_answers(sample: Sample, tomas: User, 
         factories.entity(ref, type=spec.get("type", ""), spec=spec, metadata=found.get("metadata", {}))
     assert plausible.problems(pages, values, catalogue) == {}
     seeded(forge, described, values, tomas)
+    catalogued(described, values, tomas)
     done = templates.run(
         placed(sample, described), values, by=tomas, secrets=plausible.secrets(pages, values)
     )
