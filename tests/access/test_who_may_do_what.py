@@ -21,7 +21,7 @@ from control.models import Approval, AuditEvent, Intent, Remark, State, User
 from tests import factories
 from tests.access import room
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("service", "rules")]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.usefixtures("service", "rules")]
 
 OWNERS = "group:default/payments"
 ROLES: dict[str, Callable[[], User]] = {

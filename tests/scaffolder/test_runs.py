@@ -94,7 +94,7 @@ def test_an_unknown_action_is_refused_by_name_and_step(maya: User) -> None:
         runs.start(entity, {}, by=maya)
     assert str(caught.value).startswith(
         "This template uses the action acme:thing in step 2 (Deploy), which Portico does not have. "
-        "It has: catalog:register, catalog:write, debug:log,"
+        "It has: catalog:fetch, catalog:register, catalog:write, debug:log,"
     )
     assert not Run.objects.exists()
 
