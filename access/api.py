@@ -315,7 +315,9 @@ def _grant(grant: Grant, now: datetime) -> dict[str, Any]:
 
 def _detailed(intent: Intent, user: User) -> dict[str, Any]:
     """With the plan that its digest stands for, the decision and the answers."""
-    decision = intent.decisions.select_related("policy").latest("id")
+    decision = (
+        intent.decisions.select_related("policy").defer("policy__documents", "policy__sources").latest("id")
+    )
     answers = intent.approvals.select_related("by").order_by("id")
     owed = OwedReview.objects.filter(grant__intent=intent).first()
     return {

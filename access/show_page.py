@@ -75,7 +75,9 @@ def context(intent: Intent, user: User) -> dict[str, Any]:
     grant: Grant | None = getattr(intent, "grant", None)
     needs = list(grant.needs.select_related("right")) if grant else []
     answers = list(intent.approvals.select_related("by").order_by("id"))
-    decision = intent.decisions.select_related("policy").latest("id")
+    decision = (
+        intent.decisions.select_related("policy").defer("policy__documents", "policy__sources").latest("id")
+    )
     is_mine = people.same_person(user, intent.requested_by)
     live = grant is not None and grant.is_live(now)
     coming = grant is not None and not live and not grant.is_over(now)

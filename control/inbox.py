@@ -77,7 +77,9 @@ def _why_not(intent: Intent, user: User) -> str:
 def pane(intent: Intent, user: User) -> dict[str, Any]:
     """Context of the decision pane. The number of queries does not depend on the request."""
     capability = registry.get(intent.capability)
-    decision = intent.decisions.select_related("policy").latest("id")
+    decision = (
+        intent.decisions.select_related("policy").defer("policy__documents", "policy__sources").latest("id")
+    )
     facts = capability.inbox_facts(intent, user)
     approvals = list(intent.approvals.select_related("by").order_by("id"))
     return {

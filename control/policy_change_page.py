@@ -104,7 +104,9 @@ def show_context(intent: Intent, user: User) -> dict[str, Any]:
         "intent": intent,
         "proposal": proposal,
         "changes": policy_change.differences(proposal),
-        "decision": intent.decisions.select_related("policy").latest("id"),
+        "decision": intent.decisions.select_related("policy")
+        .defer("policy__documents", "policy__sources")
+        .latest("id"),
         "events": intent.events.order_by("id")[:50],
         "revision": PolicyRevision.objects.defer("documents").filter(intent=intent).first(),
         "approvers": list(inbox.eligible(intent)[: inbox.APPROVERS_SHOWN]),
