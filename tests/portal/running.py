@@ -10,6 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -114,15 +115,16 @@ class Portico:
             return False
 
     def kill_everything(self) -> None:
-        """kill -9, the supervisor first, so that nothing can tidy up."""
+        """kill -9 of all, who are held still first: whoever sees another die would begin to tidy up."""
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
         if self.process is not None:
             self.process.kill()
             self.process.wait()
         for process in self.processes():
-            try:
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
         wait_until(lambda: not self.processes(), END_SECONDS, "everything is dead", self._who)
 
     def wait_until_gone(self) -> None:
