@@ -282,6 +282,7 @@ def test_cancelling_the_work_of_a_grant_ends_the_grant(maya: User, tomas: User, 
     assert outside.members == set()
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(1, 8), st.booleans()), min_size=1, max_size=6))
 def test_at_every_moment_the_right_is_there_exactly_while_a_grant_covers_it(

@@ -87,6 +87,7 @@ def single_files(corpus: Path) -> list[Path]:
     return sorted(path for path in (corpus / "catalogs").rglob("*.y*ml"))
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_no_bad_document_takes_its_neighbours_along(
     corpus: Path, judged: list[Judged], tmp_path: Path

@@ -263,6 +263,7 @@ def test_it_knows_every_kind(good: list[dict[str, Any]]) -> None:
     assert len(good) == 13
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(13))
 def test_the_schema_accepts_what_the_reader_accepts_and_nothing_else(
     good: list[dict[str, Any]], number: int

@@ -102,6 +102,7 @@ def test_others_requests_cannot_be_named_and_nothing_odd_is_read(
     assert not Approval.objects.exists()
 
 
+@pytest.mark.slow
 def test_more_than_a_page_is_not_taken_at_once(owner: Client, maya: User) -> None:
     many = [intents.submit(wish(maya, size=2)) for _ in range(27)]
     owner.post(PAGE, {"item": items(*many), "verb": "approve"})

@@ -152,6 +152,7 @@ def test_a_sandbox_escape_in_a_skeleton_prints_nothing_of_the_machine(maya: User
         "{% set x = 'x' %}{% for i in range(99) %}{% set x = x ~ x %}{% endfor %}${{ x }}",
     ],
 )
+@pytest.mark.slow
 def test_endless_and_growing_skeletons_are_stopped(maya: User, source: str) -> None:
     started = time.monotonic()
     done = run(template(document([template_step()]), {"skeleton/a": source}), by=maya)

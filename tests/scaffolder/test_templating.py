@@ -214,6 +214,7 @@ def test_an_object_of_python_in_the_context_is_only_a_text() -> None:
         "{% for i in range(16) %}{% set l = l.concat(l) %}{% endfor %}${{ l.includes(a ~ '2') }}",
     ],
 )
+@pytest.mark.slow
 def test_growth_and_endless_loops_are_stopped(source: str) -> None:
     started = time.monotonic()
     with pytest.raises(LimitReached):
