@@ -35,9 +35,14 @@
     return Boolean(box);
   }
 
+  // A row was opened and its request is not in the pane yet: a key would answer the one before.
+  function isBeingReplaced(button) {
+    return Boolean(button.closest(".decision-bar")?.closest(".frame-inbox")?.querySelector(".inbox-list .htmx-request"));
+  }
+
   function press(key) {
     const button = document.querySelector(`[data-key="${CSS.escape(key)}"]:not([disabled])`);
-    if (!button || button.offsetParent === null) return false;
+    if (!button || button.offsetParent === null || isBeingReplaced(button)) return false;
     button.focus();
     button.click();
     return true;

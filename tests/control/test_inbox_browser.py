@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.service, pytest.mark.xdist_group("portal")]
 SignIn = Callable[..., Page]
@@ -86,3 +86,33 @@ def test_several_are_marked_and_rejected_in_one_go(sign_in: SignIn, with_javascr
     expect(tomas.get_by_role("heading", name="Rejected")).to_be_visible()
     tomas.goto("/inbox/")
     expect(tomas.locator(".inbox-row").filter(has_text="Maya Okafor")).to_have_count(0)
+
+
+def test_no_key_answers_a_request_whose_place_another_is_about_to_take(sign_in: SignIn) -> None:
+    maya = sign_in("maya.okafor")
+    for entity in ("card-vault", "ledger"):
+        ask(maya, entity, f"Quarter end needs {entity}.")
+    tomas = sign_in("tomas.lind")
+    tomas.goto("/inbox/")
+    rows = tomas.locator(".inbox-row").filter(has_text="Maya Okafor")
+    rows.first.get_by_role("link").click()
+    expect(tomas.locator(".inbox-pane")).to_contain_text("needs card-vault")
+
+    held: list[Route] = []
+    tomas.route("**/inbox/**", lambda route: held.append(route))
+    rows.last.get_by_role("link").click()
+    expect(tomas.locator(".inbox-list .htmx-request")).to_have_count(1)
+    tomas.keyboard.press("a")
+    tomas.wait_for_timeout(300)
+    assert [route.request.method for route in held] == ["GET"]
+
+    held[0].continue_()
+    tomas.unroute("**/inbox/**")
+    expect(tomas.locator(".inbox-pane")).to_contain_text("needs ledger")
+    for entity in ("ledger", "card-vault"):
+        tomas.get_by_label("Say why, or ask").fill("The quarter is closed already.")
+        tomas.get_by_role("button", name="Reject").click()
+        expect(tomas.locator(".inbox-pane")).to_contain_text("Rejected")
+        if entity == "ledger":
+            tomas.locator(".inbox-row").filter(has_text="Maya Okafor").first.get_by_role("link").click()
+            expect(tomas.locator(".inbox-pane")).to_contain_text("needs card-vault")
