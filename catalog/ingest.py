@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from catalog import custom_kinds, discovery, location_notices, org, problem_store, store
@@ -26,6 +26,7 @@ from catalog.models import Entity, Location, SourceFile
 from catalog.openings import opened
 from catalog.reading import FileRead, Reading, State, read_location
 from catalog.sources import Source
+from control.sole_worker import sole_worker
 
 logger = logging.getLogger(__name__)
 _LOCK_CLASS = 7_340_003
@@ -76,7 +77,7 @@ Opener = Callable[[Location], AbstractContextManager[Source]]
 
 def ingest(location_id: UUID, *, opener: Opener = opened) -> Outcome | None:
     """Read one location. None when somebody else is reading it, or it is gone."""
-    with _sole_reader(location_id) as is_ours:
+    with sole_worker(_LOCK_CLASS, str(location_id)) as is_ours:
         location = Location.objects.filter(pk=location_id).first() if is_ours else None
         if location is None:
             return None
@@ -96,20 +97,6 @@ def ingest(location_id: UUID, *, opener: Opener = opened) -> Outcome | None:
             return _failed(location, _OUR_FAULT, started)
         finally:
             signs.over()
-
-
-@contextmanager
-def _sole_reader(location_id: UUID) -> Iterator[bool]:
-    key = int.from_bytes(location_id.bytes[:4], signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_CLASS, key])
-        is_ours = bool(cursor.fetchone()[0])
-    try:
-        yield is_ours
-    finally:
-        if is_ours and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK_CLASS, key])
 
 
 class _SignsOfLife:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.urls import reverse
@@ -23,6 +22,7 @@ from django.urls import reverse
 from control import audit, clock
 from control.models import Channel, Delivery, Happening, Notice, User
 from control.notice_topics import PLATFORM
+from control.sole_worker import sole_worker
 
 MAIL = "mail"  # the one way that is no receiver
 BATCH = 100  # messages of one bell; the next one is seconds away
@@ -36,7 +36,7 @@ KEPT = timedelta(days=30)  # messages that ended
 HAPPENINGS_KEPT = timedelta(days=180)
 FORGET_BATCH = 1_000
 LONGEST_ERROR = 500
-_LOCK_CLASS = 7_340_040
+LOCK_CLASS = 7_340_040
 log = logging.getLogger(__name__)
 
 
@@ -62,7 +62,7 @@ def work_off(channel: str, send: Callable[[Delivery], None]) -> int:
     `send` raises `NotNeeded`, `Refused`, `TryLater` or `Unavailable`; anything else is a defect and tried again later.
     """
     sent, until = 0, time.monotonic() + BUDGET_SECONDS
-    with sole_worker(channel) as is_ours:
+    with sole_worker(LOCK_CLASS, channel) as is_ours:
         if not is_ours or _is_paused(channel):
             return 0
         for _ in range(BATCH):
@@ -73,20 +73,6 @@ def work_off(channel: str, send: Callable[[Delivery], None]) -> int:
                 break
             sent += taken == "sent"
     return sent
-
-
-@contextmanager
-def sole_worker(what: str) -> Iterator[bool]:
-    """A lock of the session: behind a slow server the bells find somebody at work and go."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [_LOCK_CLASS, what])
-        is_ours = bool(cursor.fetchone()[0])
-    try:
-        yield is_ours
-    finally:
-        if is_ours and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [_LOCK_CLASS, what])
 
 
 def _is_paused(channel: str) -> bool:

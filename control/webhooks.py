@@ -21,11 +21,12 @@ from django.conf import settings
 from urllib3.util import Retry
 
 from control import clock, network, notice_links, outbound
-from control.deliveries import NotNeeded, TryLater, Unavailable, sole_worker, work_off
+from control.deliveries import LOCK_CLASS, NotNeeded, TryLater, Unavailable, work_off
 from control.errors import Unreachable
 from control.models import Delivery, Happening
 from control.receivers import SIGNED, Receiver, receivers
 from control.setting_secrets import SecretMissing
+from control.sole_worker import sole_worker
 
 SILENCE_SECONDS = 10
 _TYPE = "dev.portico"
@@ -47,7 +48,7 @@ def owe(happening: Happening) -> None:
 
 def work_off_calls() -> int:
     """Returns how many calls were taken. One worker at a time, so that slow receivers never hold more than one."""
-    with sole_worker("every receiver") as is_ours:
+    with sole_worker(LOCK_CLASS, "every receiver") as is_ours:
         return sum(work_off(one.name, partial(_call, one)) for one in receivers()) if is_ours else 0
 
 

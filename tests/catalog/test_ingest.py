@@ -258,7 +258,8 @@ def test_a_location_that_is_read_now_is_left_to_its_reader(
     other = connection.copy()
     try:
         with other.cursor() as cursor:
-            key = int.from_bytes(place.location.pk.bytes[:4], signed=True)
+            cursor.execute("SELECT hashtext(%s)", [str(place.location.pk)])
+            key = cursor.fetchone()[0]
             cursor.execute("SELECT pg_advisory_lock(%s, %s)", [ingest._LOCK_CLASS, key])
         assert ingest.ingest(place.location.pk) is None
     finally:

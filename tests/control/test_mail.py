@@ -268,7 +268,7 @@ def test_only_one_worker_sends_at_a_time(box: Mailbox, maya: User, django_db_blo
     own = connection.get_connection_params()
     params = {name: own[name] for name in ("host", "port", "user", "dbname") if own.get(name)}
     with psycopg.connect(**params, autocommit=True) as other:
-        other.execute("SELECT pg_advisory_lock(%s, hashtext('mail'))", [deliveries._LOCK_CLASS])
+        other.execute("SELECT pg_advisory_lock(%s, hashtext('mail'))", [deliveries.LOCK_CLASS])
         assert mail.work_off_mail() == 0
     assert mail.work_off_mail() == 1
 
