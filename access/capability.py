@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 
@@ -157,7 +158,6 @@ class AccessGrant:
         asked = parse_duration(intent.parameters["duration"])
         shorter = [choice for choice in habits.CHOICES if choice < asked]
         return {
-            "warnings": habits.warnings_for(intent),
             "history": habits.history_words(intent),
             "as_asked": format_duration(asked),
             "narrow_choices": [
@@ -165,6 +165,9 @@ class AccessGrant:
                 for choice in reversed(shorter)
             ],
         }
+
+    def warnings(self, intents: Sequence[Intent]) -> Mapping[UUID, Sequence[tuple[str, str]]]:
+        return habits.warnings_of(intents)
 
 
 def _right(draft: Draft, role: str) -> Right:

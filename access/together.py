@@ -59,15 +59,24 @@ def _write(drafts: Sequence[Draft], by: User, key: UUID) -> Batch:
     return batch
 
 
-def others_of(intent: Intent) -> list[Intent]:
-    """What was asked for together with it. One query."""
-    lines = BatchLine.objects.filter(batch__lines__intent=intent).exclude(intent=intent)
-    return [line.intent for line in lines.select_related("intent").order_by("pk")[:MOST_LINES]]
+def others_of(intents: Sequence[Intent]) -> dict[UUID, list[Intent]]:
+    """What was asked for together with each; those that were asked for alone are left out. One query."""
+    theirs = BatchLine.objects.filter(intent__in=intents)
+    lines = BatchLine.objects.filter(batch__in=theirs.values("batch")).select_related("intent").order_by("pk")
+    together: dict[UUID, list[Intent]] = {}
+    for line in lines[: MOST_LINES * max(len(intents), 1)]:
+        together.setdefault(line.batch_id, []).append(line.intent)
+    asked = {intent.pk for intent in intents}
+    return {
+        one.pk: [other for other in batch if other.pk != one.pk]
+        for batch in together.values()
+        for one in batch
+        if one.pk in asked and len(batch) > 1
+    }
 
 
-def words_of(intent: Intent) -> str:
-    """For whoever decides one of them; empty when it was asked for alone."""
-    others = others_of(intent)
+def words_of(others: Sequence[Intent]) -> str:
+    """For whoever decides one that was asked for together with `others`; empty without others."""
     if not others:
         return ""
     named = ", ".join(f"{one.title} ({one.get_state_display().lower()})" for one in others)

@@ -6,13 +6,14 @@ beginning. What the rules say to it is `control.matching`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import F, Q, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from access.models import Grant
@@ -71,23 +72,64 @@ class Held:
             last = max(last, *(self.windows[number][1] for number in found))
 
 
+@dataclass(frozen=True)
+class Given:
+    """One grant of a right, past, present or to come."""
+
+    intent_id: UUID
+    starts_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+    @property
+    def length(self) -> timedelta:
+        """As it was given, however early it was ended."""
+        return self.expires_at - self.starts_at
+
+
+def given_of(rights: Sequence[Right]) -> dict[Right, list[Given]]:
+    """The grants of each right that were not void from the beginning, the latest end first. One query for all."""
+    right = [F("user"), F("role"), F("entity_ref"), F("environment")]
+    place = Window(RowNumber(), partition_by=right, order_by=F("expires_at").desc())
+    grants = (
+        Grant.objects.filter(
+            user__in={one.user.pk for one in rights}, entity_ref__in={one.entity_ref for one in rights}
+        )
+        .filter(Q(revoked_at=None) | Q(revoked_at__gt=F("starts_at")))
+        .annotate(place=place)
+        .filter(place__lte=WINDOWS_READ)
+        .order_by("place")
+        .values_list(
+            "user", "role", "entity_ref", "environment", "intent", "starts_at", "expires_at", "revoked_at"
+        )
+    )
+    found: dict[tuple[int, str, str, str], list[Given]] = {}
+    for user, role, ref, environment, intent, starts_at, expires_at, revoked_at in grants:
+        given = Given(intent, starts_at, expires_at, revoked_at)
+        found.setdefault((user, role, ref, environment), []).append(given)
+    return {one: found.get((one.user.pk, one.role, one.entity_ref, one.environment), []) for one in rights}
+
+
+def held(given: Iterable[Given], now: datetime, *, without: UUID | None = None) -> Held:
+    """`without` is the intent whose own window does not count."""
+    counted = (one for one in given if one.intent_id != without)
+    return Held(tuple((one.starts_at, one.revoked_at or one.expires_at) for one in counted), now)
+
+
 def held_of(right: Right, now: datetime, *, without: UUID | None = None) -> Held:
-    """One query. `without` is the intent whose own window does not count."""
-    grants = Grant.objects.filter(
-        user=right.user, role=right.role, entity_ref=right.entity_ref, environment=right.environment
-    ).filter(Q(revoked_at=None) | Q(revoked_at__gt=F("starts_at")))
-    if without:
-        grants = grants.exclude(intent=without)
-    rows = grants.order_by("-expires_at").values_list("starts_at", "expires_at", "revoked_at")[:WINDOWS_READ]
-    return Held(tuple((starts, revoked or ends) for starts, ends, revoked in rows), now)
+    """One query."""
+    return held(given_of([right])[right], now, without=without)
 
 
 def ask_of(right: Right, parameters: Mapping[str, Any], *, without: UUID | None = None) -> Ask:
     """What the rules are asked about cleaned parameters, with what is held already. Two queries."""
-    length = parse_duration(str(parameters["duration"]))
-    now = clock.now()
+    return ask_from(right, parameters, held_of(right, clock.now(), without=without))
+
+
+def ask_from(right: Right, parameters: Mapping[str, Any], held: Held) -> Ask:
+    """As `ask_of`, without a query."""
+    length, now = parse_duration(str(parameters["duration"])), held.now
     wished = start_of(parameters)
-    held = held_of(right, now, without=without)
     starts_at = max(wished or now, now)
     around = held.carried_on_by(starts_at, starts_at + length)
     first = min([starts_at, *(begin for begin, _ in around)])

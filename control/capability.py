@@ -6,7 +6,7 @@ A capability never writes decisions, approvals, audit rows of the spine or job s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -109,8 +109,14 @@ class Capability(Protocol):
         """The page that shows this intent."""
 
     def inbox_facts(self, intent: Intent, approver: User) -> Mapping[str, Any]:
-        """Extra context of the pane: `warnings` [(mark, sentence)], `history` (a sentence), `as_asked` (a label),
-        `narrow_choices` [(label, {parameter: value})]."""
+        """Extra context of the pane: `history` (a sentence), `as_asked` (a label), `narrow_choices`
+        [(label, {parameter: value})]."""
+
+    def warnings(self, intents: Sequence[Intent]) -> Mapping[UUID, Sequence[tuple[str, str]]]:
+        """What to look at first, (mark, sentence), by key of the intent; as many queries for many as for one.
+
+        Intents come with their requester read along.
+        """
 
     def on_answer(self, intent: Intent, approval: Approval) -> None:
         """Within the answering transaction, after an approval or rejection was written."""

@@ -88,7 +88,7 @@ def pane(intent: Intent, user: User) -> dict[str, Any]:
         "decision": decision,
         "subject": subjects.resolve(intent.subject_ref),
         "plan": intent.plan,
-        "warnings": facts.get("warnings", ()),
+        "warnings": capability.warnings([intent]).get(intent.pk, ()),
         "history": facts.get("history", ""),
         "narrow_choices": [_choice(label, change) for label, change in facts.get("narrow_choices", ())],
         "as_asked": facts.get("as_asked", ""),

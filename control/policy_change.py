@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -141,6 +142,14 @@ class PolicyChange:
         return reverse("control:policy_change", args=[intent.pk])
 
     def inbox_facts(self, intent: Intent, approver: User) -> Mapping[str, Any]:
+        return {}
+
+    def warnings(self, intents: Sequence[Intent]) -> Mapping[UUID, Sequence[tuple[str, str]]]:
+        untested = PolicyProposal.objects.filter(intent__in=intents, tests=0)
+        without = set(untested.values_list("intent", flat=True))
+        return {intent.pk: self._warnings(intent, intent.pk not in without) for intent in intents}
+
+    def _warnings(self, intent: Intent, has_tests: bool) -> list[tuple[str, str]]:
         counts = intent.plan["data"]["replay"]["counts"]
         warnings: list[tuple[str, str]] = []
         if counts["easier"]:
@@ -149,9 +158,9 @@ class PolicyChange:
             warnings.append(
                 ("warn", f"{_requests(counts['harder'])} would have been harder to get, or refused.")
             )
-        if not intent.policy_proposal.tests:
+        if not has_tests:
             warnings.append(("warn", "No rule tests came along."))
-        return {"warnings": warnings}
+        return warnings
 
 
 def keep(loaded: Loaded, *, by: User) -> PolicyProposal:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from control import approvals, inbox
@@ -41,14 +40,25 @@ class Outcome:
 
 def lines(ids: Iterable[str], user: User) -> list[Line]:
     """Those of `ids` that wait for `user`, oldest first, at most `MOST`; others are left out without a word."""
-    wanted = inbox.of_tab("waiting", user).filter(pk__in=_uuids(ids))[:MOST]
-    return [_line(intent, user) for intent in wanted]
+    wanted = list(inbox.of_tab("waiting", user).filter(pk__in=_uuids(ids))[:MOST])
+    warnings = _warnings(wanted)
+    return [
+        Line(intent, warnings.get(intent.pk, ()), [(label, value) for label, value in _facts(intent)[:3]])
+        for intent in wanted
+    ]
 
 
-def _line(intent: Intent, user: User) -> Line:
-    facts: Any = intent.plan.get("facts", ())
-    shown = registry.get(intent.capability).inbox_facts(intent, user)
-    return Line(intent, list(shown.get("warnings", ())), [(label, value) for label, value in facts[:3]])
+def _facts(intent: Intent) -> list[tuple[str, str]]:
+    facts: list[tuple[str, str]] = intent.plan.get("facts", [])
+    return facts
+
+
+def _warnings(intents: Sequence[Intent]) -> dict[UUID, Sequence[tuple[str, str]]]:
+    """Each kind of request asks for all of its own at once."""
+    found: dict[UUID, Sequence[tuple[str, str]]] = {}
+    for name in {intent.capability for intent in intents}:
+        found |= registry.get(name).warnings([one for one in intents if one.capability == name])
+    return found
 
 
 def answer(items: Sequence[str], *, by: User, verb: str, comment: str) -> list[Outcome]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 
@@ -65,7 +66,10 @@ class ScaffolderRun:
         return reverse("scaffolder:run", args=[intent.pk])
 
     def inbox_facts(self, intent: Intent, approver: User) -> Mapping[str, Any]:
-        return {"warnings": [], "narrow_choices": []}
+        return {}
+
+    def warnings(self, intents: Sequence[Intent]) -> Mapping[UUID, Sequence[tuple[str, str]]]:
+        return {}
 
     def on_answer(self, intent: Intent, approval: Approval) -> None:
         if approval.answer == Approval.Answer.REJECTED:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from access.capability import AccessGrant
 from control import approvals, intents
@@ -119,7 +123,7 @@ def test_what_a_rule_allows_at_once_holds_at_once(maya: User) -> None:
 def test_the_inbox_is_told_what_to_look_at_first(maya: User, tomas: User) -> None:
     intent = room.ask(maya, duration="4h")
     facts = AccessGrant().inbox_facts(intent, tomas)
-    sentences = [words for _, words in facts["warnings"]]
+    sentences = [words for _, words in AccessGrant().warnings([intent])[intent.pk]]
     assert sentences[:2] == ["This reaches production.", "Maya Okafor has not held this before."]
     assert facts["as_asked"] == "4\u00a0h"
     assert facts["history"] == "Asks for it for the first time."
@@ -130,8 +134,23 @@ def test_the_inbox_is_told_that_it_is_longer_than_usual(maya: User, tomas: User)
     room.granted(maya, by=tomas, duration="30m")
     intent = room.ask(maya, duration="4h")
     facts = AccessGrant().inbox_facts(intent, tomas)
-    assert ("warn", "4\u00a0h is longer than usual: 30\u00a0min until now.") in facts["warnings"]
+    warnings = AccessGrant().warnings([intent])[intent.pk]
+    assert ("warn", "4\u00a0h is longer than usual: 30\u00a0min until now.") in warnings
     assert facts["history"] == "Asked for it once before, 1 allowed."
+
+
+def test_what_to_look_at_first_costs_the_same_for_many_requests(
+    maya: User, tomas: User, client_for: Callable[[User], Client]
+) -> None:
+    room.granted(maya, by=tomas, duration="30m")
+    many = [room.ask(maya, duration="4h") for _ in range(10)]
+    owner, costs = client_for(tomas), []
+    for chosen in (many[:2], many):
+        with CaptureQueriesContext(connection) as queries:
+            page = owner.get("/inbox/several/", {"intent": [str(intent.pk) for intent in chosen]})
+        assert page.content.decode().count("is longer than usual: 30") == len(chosen)
+        costs.append(len(queries))
+    assert costs[0] == costs[1]
 
 
 def test_an_agent_cannot_ask_for_what_only_its_owner_may(maya: User, tomas: User) -> None:

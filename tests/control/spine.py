@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,7 +65,10 @@ class Counting:
         return ""
 
     def inbox_facts(self, intent: Intent, approver: User) -> Mapping[str, Any]:
-        return {"narrow_choices": [("1", {"size": "1"})], "warnings": [("warn", "Look at this.")]}
+        return {"narrow_choices": [("1", {"size": "1"})]}
+
+    def warnings(self, intents: Sequence[Intent]) -> Mapping[UUID, Sequence[tuple[str, str]]]:
+        return {intent.pk: [("warn", "Look at this.")] for intent in intents}
 
 
 @contextmanager
