@@ -7,4 +7,5 @@ from django.urls import include, path
 urlpatterns = [
     path("api/", include("catalog.api.urls")),
     path("api/", include("access.api_urls")),
+    path("api/", include("scaffolder.api.urls")),
 ]

@@ -95,9 +95,13 @@ def run_of(
         started_at=now if has_begun else None,
         finished_at=now + timedelta(seconds=72) if state in (State.SUCCEEDED, State.FAILED) else None,
     )
-    run = Run.objects.create(
-        intent=intent, template_ref=ref, template={"metadata": {"title": "Hello"}}, **fields
-    )
+    document = {
+        "apiVersion": "scaffolder.backstage.io/v1beta3",
+        "kind": "Template",
+        "metadata": {"name": "hello", "title": "Hello"},
+        "spec": HELLO,
+    }
+    run = Run.objects.create(intent=intent, template_ref=ref, template=document, **fields)
     made = [
         RunStep(run=run, index=index, step_id=f"s{index}", name=f"Step number {index}", action="debug:log")
         for index in range(steps)
