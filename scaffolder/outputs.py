@@ -10,16 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scaffolder.run_log import RunJournal
-from scaffolder.templating import Renderer, TemplatingError, is_true
+from scaffolder.actions.base import Journal
+from scaffolder.templating import Budget, Renderer, TemplatingError, is_true
 
 MAX_CHARACTERS = 100_000  # of all outputs together, as JSON: each look at the run reads them
 _LISTS = ("links", "text")
 
 
-def rendered(output: Mapping[str, Any], context: Mapping[str, Any], journal: RunJournal) -> dict[str, Any]:
+def rendered(
+    output: Mapping[str, Any], context: Mapping[str, Any], journal: Journal, budget: Budget | None = None
+) -> dict[str, Any]:
     try:
-        outputs = _Outputs(Renderer({**context, "secrets": {}}), journal)
+        outputs = _Outputs(Renderer({**context, "secrets": {}}, shared=budget), journal)
     except TemplatingError as problem:
         journal.warning(f"The run has no output. {problem}")
         return {}
@@ -36,7 +38,7 @@ def rendered(output: Mapping[str, Any], context: Mapping[str, Any], journal: Run
 @dataclass
 class _Outputs:
     renderer: Renderer
-    journal: RunJournal
+    journal: Journal
     left: int = MAX_CHARACTERS
 
     def item(self, item: Any, where: str) -> Any:

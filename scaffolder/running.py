@@ -20,7 +20,7 @@ from control import clock
 from control.errors import Cancelled, ControlError, ExecutionFailed, LeaseLost
 from control.execution import Execution
 from control.models import Intent
-from scaffolder import actions, document, outputs, planning, runs, sealing
+from scaffolder import actions, document, outputs, planning, runs, sealing, turns
 from scaffolder.actions.base import Action, Work
 from scaffolder.context import base_context
 from scaffolder.document import Blueprint, Step
@@ -29,10 +29,9 @@ from scaffolder.models import Run, RunStep
 from scaffolder.run_log import RunJournal
 from scaffolder.sealing import Masker
 from scaffolder.sources import TemplateSources
-from scaffolder.templating import Renderer, TemplatingError, is_true
+from scaffolder.templating import Renderer, TemplatingError
 from scaffolder.workspace import Store, Workspace
 
-MAX_TURNS = 200  # of one step with `each`
 _DONE = (RunStep.State.SUCCEEDED, RunStep.State.SKIPPED)
 log = logging.getLogger(__name__)
 
@@ -133,7 +132,7 @@ class Runner:
     def _one(self, step: Step, row: RunStep) -> None:
         try:
             self._begin(row)
-            if not self._is_wanted(step):
+            if not turns.is_wanted(step, self.context):
                 self._end(row, RunStep.State.SKIPPED)
                 self.journal.info("Skipped: its condition does not hold.")
                 return
@@ -165,12 +164,6 @@ class Runner:
             row.save(update_fields=["state", "error", "finished_at", "attempts", "started_at"])
         self.journal.command(row.action)
 
-    def _is_wanted(self, step: Step) -> bool:
-        if step.condition is None:
-            return True
-        # As in Backstage, a condition sees no secrets.
-        return is_true(Renderer(self.context).data(step.condition, where=f"if of {step.words}"))
-
     def _perform(self, step: Step, row: RunStep) -> None:
         action = actions.find(step.action)
         if action is None:
@@ -191,33 +184,14 @@ class Runner:
         """The outputs of the action; with `each` it is called once per entry and every output is a list."""
         if step.each is None:
             return dict(self._call(step, action, folder, self.context))
-        collected: dict[str, list[Any]] = {}
-        entries = self._entries(step)
+        given: list[Mapping[str, Any]] = []
+        entries = turns.entries_of(step, self.context)
         for count, (key, value) in enumerate(entries, 1):
             self._go_on()
             self.journal.info(f"{count} of {len(entries)}: {key}")
-            output = self._call(step, action, folder, {**self.context, "each": {"key": key, "value": value}})
-            for name, item in output.items():
-                collected.setdefault(name, []).append(item)
-        return dict(collected)
-
-    def _entries(self, step: Step) -> list[tuple[str, Any]]:
-        found = Renderer(self.context).data(step.each, where=f"each of {step.words}")
-        if isinstance(found, Mapping):
-            entries = [(str(key), value) for key, value in found.items()]
-        elif isinstance(found, list):
-            entries = [(str(index), value) for index, value in enumerate(found)]
-        elif not found:
-            entries = []
-        else:
-            raise ActionFailed(
-                f"each of {step.words} gives {type(found).__name__}; it must give a list or a map."
-            )
-        if len(entries) > MAX_TURNS:
-            raise ActionFailed(
-                f"each of {step.words} gives {len(entries)} entries; at most {MAX_TURNS} are run."
-            )
-        return entries
+            each = {"key": key, "value": value}
+            given.append(self._call(step, action, folder, {**self.context, "each": each}))
+        return turns.gathered(given)
 
     def _call(
         self, step: Step, action: Action, folder: Path, context: Mapping[str, Any]

@@ -32,6 +32,30 @@ _STATE = "after-{:04d}"
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What a workspace may hold."""
+
+    files: int
+    bytes: int
+    file_bytes: int
+
+    def refuse_too_much(self, path: str, size: int, count: int, total: int) -> None:
+        """Raises `ActionFailed`."""
+        if count > self.files:
+            raise ActionFailed(f"There are more than {self.files:,} files. Make the skeleton smaller.")
+        if size > self.file_bytes:
+            raise ActionFailed(f"{path} has {size:,} bytes; at most {self.file_bytes:,} are taken.")
+        if total > self.bytes:
+            raise ActionFailed(
+                f"The files have more than {self.bytes:,} bytes together. Make the skeleton smaller."
+            )
+
+
+def of_a_run() -> Limits:
+    return Limits(MAX_FILES, MAX_BYTES, MAX_FILE_BYTES)
+
+
+@dataclass(frozen=True)
 class Entry:
     """A file, folder or link below a folder; `path` is relative, with `/`."""
 
@@ -46,8 +70,8 @@ class Entry:
 class _Tally:
     """How much a workspace holds, kept up to date by its writes and counted anew for each who begins to write."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, limits: Limits | None) -> None:
+        self._root, self._limits = root, limits
         self._files, self._bytes, self._is_counted = 0, 0, False
 
     def add(self, target: Path, relative: str, size: int = 0) -> None:
@@ -59,15 +83,15 @@ class _Tally:
         before = target.lstat().st_size if os.path.lexists(target) else None
         self._files += before is None
         self._bytes += size - (before or 0)
-        _refuse_too_much(relative, size, self._files, self._bytes)
+        (self._limits or of_a_run()).refuse_too_much(relative, size, self._files, self._bytes)
 
 
 class Workspace:
     """A folder that nothing leads out of and that does not grow without end."""
 
-    def __init__(self, root: Path, tally: _Tally | None = None) -> None:
+    def __init__(self, root: Path, tally: _Tally | None = None, limits: Limits | None = None) -> None:
         self.root = root.resolve()
-        self._tally = tally or _Tally(self.root)
+        self._tally = tally or _Tally(self.root, limits)
 
     def path(self, relative: str) -> Path:
         """Where `relative` lies. Raises `PathRefused` for what is not inside, or is git's own."""
@@ -174,6 +198,7 @@ def walk(root: Path) -> Iterator[Entry]:
     Raises `PathRefused` for links that lead out and for devices, `ActionFailed` for too much.
     """
     real_root, count, total = root.resolve(), 0, 0
+    limits = of_a_run()
     waiting = [real_root]
     while waiting:
         folder = waiting.pop()
@@ -183,7 +208,7 @@ def walk(root: Path) -> Iterator[Entry]:
                 continue
             entry = _entry(real_root, Path(found.path), found.stat(follow_symlinks=False))
             count, total = count + 1, total + entry.size
-            _refuse_too_much(entry.path, entry.size, count, total)
+            limits.refuse_too_much(entry.path, entry.size, count, total)
             yield entry
             if entry.is_folder:
                 below.append(entry.real)
@@ -215,17 +240,6 @@ def _stays_inside(root: Path, folder: Path, pointed: Path) -> bool:
         return (folder / pointed).resolve().is_relative_to(root)
     except (OSError, RuntimeError):  # a circle, or longer than the system takes
         return False
-
-
-def _refuse_too_much(path: str, size: int, count: int, total: int) -> None:
-    if count > MAX_FILES:
-        raise ActionFailed(f"There are more than {MAX_FILES:,} files. Make the skeleton smaller.")
-    if size > MAX_FILE_BYTES:
-        raise ActionFailed(f"{path} has {size:,} bytes; at most {MAX_FILE_BYTES:,} are taken.")
-    if total > MAX_BYTES:
-        raise ActionFailed(
-            f"The files have more than {MAX_BYTES:,} bytes together. Make the skeleton smaller."
-        )
 
 
 def _is_run(name: str) -> bool:

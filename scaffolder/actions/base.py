@@ -15,6 +15,7 @@ from jsonschema import Draft7Validator, ValidationError
 from control.capability import Change
 from control.models import User
 from scaffolder.errors import InputInvalid
+from scaffolder.templating import Budget
 from scaffolder.workspace import Workspace
 
 Input = Mapping[str, Any]
@@ -49,6 +50,7 @@ class Work:
     requested_at: datetime  # one moment for all tries of a run, so that what they make is the same
     go_on: Callable[[], None]  # call between parts of long work; raises when the run was cancelled
     scratch: Callable[[], Path]  # makes a folder outside the workspace
+    budget: Budget | None = None  # what all rendering together may cost, where somebody waits for it
 
 
 Perform = Callable[[Work, Input], Output]
@@ -61,7 +63,12 @@ def _nothing_outside(given: Input) -> list[Change]:  # noqa: ARG001  the shape o
 
 @dataclass(frozen=True)
 class Action:
-    """`schema` and `output` are JSON Schema. `foresee` says what changes outside the workspace."""
+    """`schema` and `output` are JSON Schema. `foresee` says what changes outside the workspace.
+
+    A dry run calls `pretend`, which writes into the log what would be done and gives the outputs that there would be;
+    or `perform`, where the action `is_contained`: it changes nothing outside the workspace and calls nobody. An action
+    with neither is not called at all, and its outputs are made up from `output`.
+    """
 
     name: str
     description: str
@@ -71,10 +78,18 @@ class Action:
     output: Mapping[str, Any] = field(default_factory=dict)
     changes_files: bool = False
     foresee: Foresee = _nothing_outside
+    is_contained: bool = False
+    pretend: Perform | None = None
 
     @cached_property
     def _validator(self) -> Draft7Validator:
         return Draft7Validator(dict(self.schema))
+
+    def rehearse(self, work: Work, given: Input) -> Output:
+        """What a dry run does in the place of `perform`: nothing outside of the workspace changes."""
+        if self.pretend is not None:
+            return self.pretend(work, given)
+        return self.perform(work, given) if self.is_contained else made_up(self.output)
 
     def check(self, given: Input) -> None:
         """Raises `InputInvalid` with a sentence per field."""
@@ -83,6 +98,19 @@ class Action:
         )
         if errors:
             raise InputInvalid(dict(_told(self.name, error) for error in errors))
+
+
+_MADE_UP: Mapping[str, Any] = {"number": 1, "integer": 1, "boolean": True, "array": (), "object": {}}
+
+
+def made_up(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Outputs of the right type where the real ones cannot be known; texts are their names: `<entityRef>`."""
+    found: dict[str, Any] = {}
+    for name, part in schema.get("properties", {}).items():
+        kind = part.get("type", "string")
+        value = _MADE_UP.get(kind, f"<{name}>") if isinstance(kind, str) else f"<{name}>"
+        found[name] = list(value) if isinstance(value, tuple) else value
+    return found
 
 
 _TYPES = {

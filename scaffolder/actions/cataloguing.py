@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from catalog import ingest, locations, refs
+from catalog import ingest, locations, refs, yaml12
 from catalog.models import Entity, Location
 from catalog.yaml12 import typed
 from control.capability import Change
@@ -131,6 +131,23 @@ def _entity_of(location: Location, given: Input, work: Work) -> dict[str, str]:
     return {}
 
 
+def _pretend_to_register(work: Work, given: Input) -> Output:
+    """The entity is the one that the descriptor in the workspace describes, where it lies there."""
+    target = target_of(given)[1]
+    work.journal.info(f"Would register {target}")
+    return {"catalogInfoUrl": target, "entityRef": _described(work, given) or "<entityRef>"}
+
+
+def _described(work: Work, given: Input) -> str:
+    """A component first, as Backstage has it; empty when no such file was written, or it is no descriptor."""
+    path = work.workspace.path(str(given.get("catalogInfoPath") or DEFAULT_FILE).lstrip("/"))
+    if not path.is_file() or path.is_symlink():
+        return ""
+    found = [_reference(one.value) for one in yaml12.documents(path.read_text(errors="replace"))]
+    refs = [ref for ref in found if ref]
+    return next((ref for ref in refs if ref.startswith("component:")), refs[0] if refs else "")
+
+
 def _foresee(given: Input) -> list[Change]:
     if not given.get("repoContentsUrl") and not given.get("catalogInfoUrl"):
         return [Change("+", "Catalogue", "what this run publishes")]
@@ -155,6 +172,7 @@ ACTIONS = (
             catalogInfoUrl=text("The location that was registered"),
         ),
         perform=_register,
+        pretend=_pretend_to_register,
         foresee=_foresee,
         example=(
             "action: catalog:register\ninput:\n"
@@ -180,6 +198,7 @@ ACTIONS = (
             entities={"type": "array", "description": "The entities in their order, for entityRefs"},
         ),
         perform=_fetch,
+        is_contained=True,
         example="action: catalog:fetch\ninput:\n  entityRef: component:default/payments\n",
     ),
     Action(
@@ -193,6 +212,7 @@ ACTIONS = (
         output=object_schema(entityRef=text("The reference of the entity")),
         perform=_write,
         changes_files=True,
+        is_contained=True,
         example=(
             "action: catalog:write\ninput:\n  entity:\n    apiVersion: backstage.io/v1alpha1\n    kind: Component\n"
             "    metadata:\n      name: ${{ parameters.name }}\n"

@@ -62,6 +62,11 @@ def _wait(work: Work, given: Input) -> Output:
     return {}
 
 
+def _pretend_to_wait(work: Work, given: Input) -> Output:
+    work.journal.info(f"Would wait for {seconds_of(given):g} s")
+    return {}
+
+
 def _amount(unit: str) -> dict[str, object]:
     return {"type": "number", "minimum": 0, "description": f"How many {unit}"}
 
@@ -74,6 +79,7 @@ ACTIONS = (
             minutes=_amount("minutes"), seconds=_amount("seconds"), milliseconds=_amount("milliseconds")
         ),
         perform=_wait,
+        pretend=_pretend_to_wait,
         example="action: debug:wait\ninput:\n  seconds: 30\n",
     ),
     Action(
@@ -88,6 +94,7 @@ ACTIONS = (
             extra={"description": "Data to write as JSON"},
         ),
         perform=_log,
+        is_contained=True,
         example="action: debug:log\ninput:\n  message: Hello ${{ parameters.name }}\n  listWorkspace: true\n",
     ),
 )

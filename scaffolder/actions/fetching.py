@@ -102,7 +102,12 @@ class _Skeleton:
         values = given.get("values") or {}
         return cls(
             given,
-            Renderer({"cookiecutter" if compat else "values": values}, syntax, all_seconds=MAX_SECONDS),
+            Renderer(
+                {"cookiecutter" if compat else "values": values},
+                syntax,
+                all_seconds=MAX_SECONDS,
+                shared=work.budget,
+            ),
             work.workspace.folder(given.get("targetPath") or "."),
             without_render | without_templating,
             without_render,
@@ -192,6 +197,7 @@ ACTIONS = (
         schema=object_schema(("url",), **_URL),
         perform=_fetch_plain,
         changes_files=True,
+        is_contained=True,
         example="action: fetch:plain\ninput:\n  url: ./documentation\n  targetPath: ./docs\n",
     ),
     Action(
@@ -204,6 +210,7 @@ ACTIONS = (
         ),
         perform=_fetch_file,
         changes_files=True,
+        is_contained=True,
         example="action: fetch:plain:file\ninput:\n  url: ./licence.md\n  targetPath: LICENCE.md\n",
     ),
     Action(
@@ -226,6 +233,7 @@ ACTIONS = (
         ),
         perform=_fetch_template,
         changes_files=True,
+        is_contained=True,
         example="action: fetch:template\ninput:\n  url: ./skeleton\n  values:\n    name: ${{ parameters.name }}\n",
     ),
 )

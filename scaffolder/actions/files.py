@@ -76,6 +76,7 @@ ACTIONS = (
         ),
         perform=_rename,
         changes_files=True,
+        is_contained=True,
         example="action: fs:rename\ninput:\n  files:\n    - from: env.example\n      to: .env.example\n",
     ),
     Action(
@@ -84,6 +85,7 @@ ACTIONS = (
         schema=object_schema(("files",), files=texts("Paths or patterns such as docs/**/*.tmp")),
         perform=_delete,
         changes_files=True,
+        is_contained=True,
         example="action: fs:delete\ninput:\n  files:\n    - docs/drafts\n",
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from catalog.hosts.integrations import GITEA
-from scaffolder.actions import host_inputs
+from scaffolder.actions import host_inputs, pretending
 from scaffolder.actions.base import Action, Input, Output, Work, object_schema, text
 from scaffolder.actions.host_inputs import FIRST_COMMIT, REPO_URL, REPOSITORY
 from scaffolder.errors import ActionFailed
@@ -81,6 +81,7 @@ ACTIONS = (
         ),
         output=REPOSITORY,
         perform=_publish,
+        pretend=pretending.publishing(GITEA),
         foresee=host_inputs.new_repository,
         example="action: publish:gitea\ninput:\n  repoUrl: ${{ parameters.repoUrl }}\n  defaultBranch: main\n",
     ),

@@ -6,12 +6,13 @@ from typing import Any
 
 from catalog.hosts.integrations import GITHUB
 from control.capability import Change
-from scaffolder.actions import host_inputs
+from scaffolder.actions import host_inputs, pretending
 from scaffolder.actions.base import Action, Input, Output, Work, flag, object_schema, text, texts
 from scaffolder.actions.host_inputs import COMMIT, FIRST_COMMIT, REPO_URL, REPOSITORY, TOPICS
 from scaffolder.errors import InputInvalid
 from scaffolder.hosting import api as hosts
 from scaffolder.hosting import github, places, pushing
+from scaffolder.hosting.places import Place
 
 _NOT_DONE = (
     *("oidcCustomization", "requiredCommitSigning", "customProperties", "subscribe"),
@@ -38,6 +39,10 @@ def _create(work: Work, given: Input) -> Output:
         _ensured(work, api, given)
         # There is no branch yet that could be protected.
         github.set_up(api, {**given, "protectDefaultBranch": False}, work.journal.warning)
+    return _addresses(place, given)
+
+
+def _addresses(place: Place, given: Input) -> dict[str, object]:
     branch = str(given.get("defaultBranch") or pushing.DEFAULT_BRANCH)
     return {"remoteUrl": f"{place.page}.git", "repoContentsUrl": place.contents(branch)}
 
@@ -96,6 +101,15 @@ def _pull_request(work: Work, given: Input) -> Output:
     page = f"{place.page}/pull/{opened['number']}"
     work.journal.info(f"Pull request {page}")
     return {"remoteUrl": page, "pullRequestNumber": opened["number"], "targetBranchName": base}
+
+
+def _request(place: Place, given: Input) -> dict[str, object]:
+    """What a dry run gives for a pull request."""
+    return {
+        "remoteUrl": f"{place.page}/pull/{pretending.NUMBER}",
+        "pullRequestNumber": pretending.NUMBER,
+        "targetBranchName": str(given.get("targetBranchName") or pushing.DEFAULT_BRANCH),
+    }
 
 
 def _foresee_request(given: Input) -> list[Change]:
@@ -174,6 +188,7 @@ ACTIONS = (
         schema=object_schema(("repoUrl",), **_SETTINGS, **FIRST_COMMIT, **_PROTECTION),
         output=REPOSITORY,
         perform=_publish,
+        pretend=pretending.publishing(GITHUB),
         foresee=host_inputs.new_repository,
         example=(
             "action: publish:github\ninput:\n  repoUrl: ${{ parameters.repoUrl }}\n"
@@ -189,6 +204,7 @@ ACTIONS = (
             remoteUrl=text("The address to clone from"), repoContentsUrl=text("Where its files will be read")
         ),
         perform=_create,
+        pretend=pretending.changing(GITHUB, "make the repository", _addresses),
         foresee=host_inputs.new_repository,
         example="action: github:repo:create\ninput:\n  repoUrl: ${{ parameters.repoUrl }}\n  repoVisibility: private\n",
     ),
@@ -198,6 +214,7 @@ ACTIONS = (
         schema=object_schema(("repoUrl",), **REPO_URL, **FIRST_COMMIT, **_PROTECTION),
         output=REPOSITORY,
         perform=_push,
+        pretend=pretending.publishing(GITHUB),
         foresee=_foresee_push,
         example="action: github:repo:push\ninput:\n  repoUrl: ${{ parameters.repoUrl }}\n  defaultBranch: main\n",
     ),
@@ -230,6 +247,7 @@ ACTIONS = (
             targetBranchName=text("The branch it merges into"),
         ),
         perform=_pull_request,
+        pretend=pretending.requesting(GITHUB, _request),
         foresee=_foresee_request,
         example=(
             "action: publish:github:pull-request\ninput:\n  repoUrl: ${{ parameters.repoUrl }}\n"

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from catalog.hosts.integrations import GITHUB
 from control.capability import Change
-from scaffolder.actions import host_inputs
+from scaffolder.actions import host_inputs, pretending
 from scaffolder.actions.base import Action, Input, Output, Work, flag, object_schema, text, texts
 from scaffolder.actions.host_inputs import REPO_URL
 from scaffolder.errors import ActionFailed, InputInvalid
@@ -168,6 +168,7 @@ ACTIONS = (
             workflowInputs={"type": "object", "description": "Its inputs, by name"},
         ),
         perform=_dispatch,
+        pretend=pretending.changing(GITHUB, "start a workflow of"),
         foresee=_foresee_dispatch,
         example=(
             "action: github:actions:dispatch\ninput:\n  repoUrl: ${{ parameters.repoUrl }}\n"
@@ -188,6 +189,7 @@ ACTIONS = (
             insecureSsl=flag("Do not check the receiver's certificate"),
         ),
         perform=_webhook,
+        pretend=pretending.changing(GITHUB, "make a webhook of"),
         foresee=_foresee_webhook,
         example=(
             "action: github:webhook\ninput:\n  repoUrl: ${{ parameters.repoUrl }}\n"
@@ -206,6 +208,7 @@ ACTIONS = (
             labels=texts("The labels to add"),
         ),
         perform=_label,
+        pretend=pretending.changing(GITHUB, "put labels on an issue of"),
         foresee=_foresee_label,
         example=(
             "action: github:issues:label\ninput:\n  repoUrl: ${{ parameters.repoUrl }}\n"
@@ -228,6 +231,7 @@ ACTIONS = (
             reviewers=texts("Who must agree: user:default/NAME or group:default/TEAM"),
         ),
         perform=_environment,
+        pretend=pretending.changing(GITHUB, "set up an environment of"),
         foresee=_foresee_environment,
         example=(
             "action: github:environment:create\ninput:\n  repoUrl: ${{ parameters.repoUrl }}\n  name: production\n"

@@ -6,13 +6,14 @@ from typing import Any
 
 from catalog.hosts.integrations import GITLAB
 from control.capability import Change
-from scaffolder.actions import host_inputs
+from scaffolder.actions import host_inputs, pretending
 from scaffolder.actions.base import Action, Input, Output, Work, flag, object_schema, text, texts
 from scaffolder.actions.host_inputs import COMMIT, FIRST_COMMIT, REPO_URL, REPOSITORY, TOPICS
 from scaffolder.errors import ActionFailed
 from scaffolder.forms import names
 from scaffolder.hosting import api as hosts
 from scaffolder.hosting import gitlab, places, pushing
+from scaffolder.hosting.places import Place
 
 _NOT_DONE = ("setUserAsOwner", "signCommit")
 
@@ -114,6 +115,31 @@ def _groups(work: Work, given: Input) -> Output:
     return {"groupId": number}
 
 
+def _request(place: Place, given: Input) -> dict[str, object]:
+    """What a dry run gives for a merge request."""
+    return {
+        "projectid": place.full_name,
+        "projectPath": place.full_name,
+        "targetBranchName": str(given.get("targetBranchName") or pushing.DEFAULT_BRANCH),
+        "mergeRequestUrl": f"{place.page}/-/merge_requests/{pretending.NUMBER}",
+        "mergeRequestId": pretending.NUMBER,
+        "mergeRequestIid": pretending.NUMBER,
+    }
+
+
+def _commit(place: Place, given: Input) -> dict[str, object]:  # noqa: ARG001  the shape of Outputs
+    return {
+        "projectid": place.full_name,
+        "projectPath": place.full_name,
+        "commitHash": pretending.NO_COMMIT,
+    }
+
+
+def _pretend_groups(work: Work, given: Input) -> Output:
+    work.journal.info(f"Would make sure that there is the {_foresee_groups(given)[0].what}")
+    return {"groupId": pretending.NUMBER}
+
+
 def _foresee_request(given: Input) -> list[Change]:
     return host_inputs.one_change("+", f"branch {given['branchName']} and a merge request in", given)
 
@@ -189,6 +215,7 @@ ACTIONS = (
             created=flag("Whether it was made by this try"),
         ),
         perform=_publish,
+        pretend=pretending.publishing(GITLAB, projectId=pretending.NUMBER, created=True),
         foresee=host_inputs.new_repository,
         example=(
             "action: publish:gitlab\ninput:\n  repoUrl: ${{ parameters.repoUrl }}\n  defaultBranch: main\n"
@@ -222,6 +249,7 @@ ACTIONS = (
             targetBranchName=text("The branch it merges into"),
         ),
         perform=_merge_request,
+        pretend=pretending.requesting(GITLAB, _request),
         foresee=_foresee_request,
         example=(
             "action: publish:gitlab:merge-request\ninput:\n  repoUrl: ${{ parameters.repoUrl }}\n"
@@ -242,6 +270,7 @@ ACTIONS = (
             commitHash=text("The newest commit of the branch"),
         ),
         perform=_push,
+        pretend=pretending.requesting(GITLAB, _commit),
         foresee=_foresee_push,
         example=(
             "action: gitlab:repo:push\ninput:\n  repoUrl: ${{ parameters.repoUrl }}\n  branchName: environments\n"
@@ -263,6 +292,7 @@ ACTIONS = (
             environmentScope=text("The environments it holds in; * by default"),
         ),
         perform=_variable,
+        pretend=pretending.changing(GITLAB, "set a variable of"),
         foresee=_foresee_variable,
         example=(
             "action: gitlab:projectVariable:create\ninput:\n  repoUrl: ${{ parameters.repoUrl }}\n  key: REGION\n"
@@ -279,6 +309,7 @@ ACTIONS = (
         ),
         output=object_schema(groupId={"type": "number", "description": "The number of the last group"}),
         perform=_groups,
+        pretend=_pretend_groups,
         foresee=_foresee_groups,
         example="action: gitlab:group:ensureExists\ninput:\n  repoUrl: gitlab.com\n  path: [acme, payments]\n",
     ),

@@ -6,10 +6,11 @@ from django.conf import settings
 
 from control.capability import Change
 from scaffolder.actions.base import Action, Input, Output, Work, object_schema, text
+from scaffolder.actions.pretending import NO_COMMIT
 from scaffolder.errors import ActionFailed
 from scaffolder.forms import names
 from scaffolder.git import Remote, checked_remote, create_bare
-from scaffolder.hosting import pushing
+from scaffolder.hosting import places, pushing
 from scaffolder.templating.backstage import RepoUrl
 
 
@@ -56,6 +57,25 @@ def _publish(work: Work, given: Input) -> Output:
     return {"remoteUrl": remote.url, "repoContentsUrl": remote.url, "commitHash": pushed.commit}
 
 
+def _pretend(work: Work, given: Input) -> Output:
+    pushing.folder_of(work, given)
+    branch, url = pushing.branch_of(given), _would_be(work, given)
+    work.journal.info(f"Would push the files to the branch {branch} of {url}")
+    return {"remoteUrl": url, "repoContentsUrl": url, "commitHash": NO_COMMIT}
+
+
+def _would_be(work: Work, given: Input) -> str:
+    """The address of the repository, also on a host that is not set up: that is only told."""
+    try:
+        return remote_of(given).url
+    except ActionFailed as refusal:
+        if given.get("remoteUrl"):
+            raise
+        found = places.named(given)
+        work.journal.warning(f"A run would stop here. {refusal}")
+        return f"https://{found.host}/{found.full_name}.git"
+
+
 def _foresee(given: Input) -> list[Change]:
     remote = remote_of(given)
     branch = given.get("defaultBranch") or pushing.DEFAULT_BRANCH
@@ -92,6 +112,7 @@ ACTIONS = (
             commitHash=text("The commit that was pushed"),
         ),
         perform=_publish,
+        pretend=_pretend,
         foresee=_foresee,
         example="action: publish:git\ninput:\n  repoUrl: ${{ parameters.repoUrl }}\n  defaultBranch: main\n",
     ),
