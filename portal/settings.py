@@ -222,6 +222,8 @@ PORTICO_GIT_HOSTS = dict(
         f"git.localhost=file://{PORTICO_HOME}/git/{{owner}}/{{repo}}.git" if PORTICO_EMBEDDED else "",
     )
 )
+# Parts of templates' forms that are marked `backstage:featureFlag` are asked only if their flag is named here.
+PORTICO_FEATURE_FLAGS = frozenset(env.words("PORTICO_FEATURE_FLAGS"))
 # Hosts of repositories and portals that are read with a token, and the secrets of their webhooks: a list of mappings
 # with type, host, api, token and webhook_secret (docs/configuration.md). Only `catalog.hosts.integrations` reads it.
 PORTICO_INTEGRATIONS = env.records("PORTICO_INTEGRATIONS")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -122,3 +123,15 @@ def sign_in(portal: Portal, chromium: Browser) -> Iterator[Callable[..., Page]]:
     yield enter
     for context in contexts:
         context.close()
+
+
+def choose(page: Page, label: str, name: str) -> None:
+    """An entity in a picker, whether it is drawn as a list or as a text to complete."""
+    field = page.get_by_label(label, exact=True)
+    if field.evaluate("element => element.tagName") == "SELECT":
+        wanted = (
+            field.locator("option").filter(has_text=re.compile(name.replace("-", "."), re.IGNORECASE)).first
+        )
+        field.select_option(wanted.get_attribute("value"))
+    else:
+        field.fill(name)

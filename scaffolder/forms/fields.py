@@ -55,8 +55,6 @@ class Field:
     lines: int = 4
     autofocus: bool = False
     decides: bool = False  # other questions depend on the answer, so the page is drawn again when it changes
-    least: Any = None
-    most: Any = None
     step: str = ""
     longest: int | None = None
     checked: bool = False
@@ -164,7 +162,6 @@ class _Builder:
             made.options = [Option(str(one), str(one)) for one in examples]
 
     def _number(self, made: Field, schema: Schema, value: Any) -> None:
-        made.least, made.most = schema.get("minimum"), schema.get("maximum")
         made.step = "1" if kinds.type_of(schema) == "integer" else "any"
 
     def _checkbox(self, made: Field, schema: Schema, value: Any) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from scaffolder.forms.feature_flags import is_hidden
+
 Schema = dict[str, Any]
 Values = dict[str, Any]
 Path = tuple[str | int, ...]
@@ -40,7 +42,7 @@ def pages_of(document: Mapping[str, Any]) -> tuple[Page, ...]:
     if not isinstance(found, list | dict):
         raise FormUnreadable("spec.parameters is neither a page nor a list of pages.")
     budget = _Budget()
-    pages = found if isinstance(found, list) else [found]
+    pages = [raw for raw in (found if isinstance(found, list) else [found]) if not is_hidden(raw)]
     return tuple(_page(index, raw, budget) for index, raw in enumerate(pages))
 
 
@@ -123,7 +125,14 @@ class _Cleaner:
 
     def _below(self, raw: Schema, schema: Schema, depth: int, through: tuple[str, ...]) -> None:
         if isinstance(properties := raw.get("properties"), dict):
-            schema["properties"] = {str(k): self.clean(v, depth, through) for k, v in properties.items()}
+            hidden = {name for name, part in properties.items() if is_hidden(part)}
+            schema["properties"] = {
+                str(name): self.clean(part, depth, through)
+                for name, part in properties.items()
+                if name not in hidden
+            }
+            if hidden and "required" in schema:
+                schema["required"] = [name for name in schema["required"] if name not in hidden]
         items = raw.get("items")
         items = items[0] if isinstance(items, list) and items else items
         if isinstance(items, dict):

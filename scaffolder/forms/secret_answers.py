@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from scaffolder import markdown
 from scaffolder.forms import checking, pickers
 from scaffolder.forms.fields import Field
-from scaffolder.forms.kinds import is_secret, label_of, text_option
+from scaffolder.forms.kinds import is_secret, kind_of, label_of, option, text_option
 from scaffolder.forms.schema import Path, Schema
 
 PREFIX = "secret/"
+# Backstage sends people through the host's sign-in for it. The portal's own token does the work of those who give none.
+_TOKEN: Schema = {
+    "type": "string",
+    "title": "Your token at the host of the repository",
+    "description": "With it the repository is made in your name. Left empty, Portico uses its own.",
+}
 
 
 @dataclass(frozen=True)
@@ -30,8 +36,17 @@ def questions(schema: Schema, path: Path = ()) -> Iterator[SecretQuestion]:
     for name, part in schema.get("properties", {}).items():
         if is_secret(part):
             yield SecretQuestion(name, (*path, name), part, name in required)
-        else:
-            yield from questions(part, (*path, name))
+            continue
+        if key := _asks_for_token(part):
+            yield SecretQuestion(key, (*path, name, key), _TOKEN, required=False)
+        yield from questions(part, (*path, name))
+
+
+def _asks_for_token(schema: Schema) -> str:
+    """The secret that `ui:options.requestUserCredentials` of a repository picker wants the person's own token in."""
+    wish = option(schema, "requestUserCredentials")
+    key = wish.get("secretsKey") if isinstance(wish, dict) and kind_of(schema) == "repo" else None
+    return key if isinstance(key, str) else ""
 
 
 def problems_of(

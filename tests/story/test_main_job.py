@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import Portal
+from tests.browser import Portal, choose
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.service, pytest.mark.xdist_group("portal")]
@@ -115,17 +114,6 @@ def fill_in(page: Page) -> None:
     page.get_by_role("button", name="Next", exact=True).click()
     page.get_by_label("Name of the repository").fill("gift-cards")
     page.get_by_role("button", name="Review", exact=True).click()
-
-
-def choose(page: Page, label: str, name: str) -> None:
-    field = page.get_by_label(label, exact=True)
-    if field.evaluate("element => element.tagName") == "SELECT":
-        wanted = (
-            field.locator("option").filter(has_text=re.compile(name.replace("-", "."), re.IGNORECASE)).first
-        )
-        field.select_option(wanted.get_attribute("value"))
-    else:
-        field.fill(name)
 
 
 def test_a_template_becomes_a_repository_and_an_entity(portal: Portal, sign_in: Callable[..., Page]) -> None:
