@@ -15,6 +15,7 @@ from access.what_if import Answer, Asked
 from control import policy
 from control.models import User
 from control.policy_documents import PolicySet
+from control.stage_board import forecast
 from control.subjects import Subject
 
 _HEADINGS = {
@@ -70,5 +71,6 @@ def _decision(answer: Answer, asked: Asked) -> dict[str, Any] | None:
         "checks": [(check.ok, check.words if answer.is_self else check.others) for check in verdict.checks],
         "people": verdict.approvers[:APPROVERS_SHOWN],
         "more_people": max(len(verdict.approvers) - APPROVERS_SHOWN, 0),
+        "board": forecast(verdict.panel),
         "duration": asked.duration,
     }

@@ -25,8 +25,8 @@ from control.durations import DurationError, compact_duration, format_duration, 
 from control.errors import InvalidParameters
 from control.models import User
 from control.policy_documents import BreakGlass
+from control.stage_board import Board, forecast
 from control.subjects import Subject
-from control.verdict_words import escalation_words
 
 _HEADINGS = {
     "allow": ("ok", "Allowed at once"),
@@ -84,7 +84,7 @@ class Decision:
     starts: datetime | None
     people: tuple[Asked, ...]
     more_people: int
-    later: tuple[str, ...]
+    board: Board  # the stages, where there is more than one question to one set of people
     changes: tuple[Change, ...]
     emergency: BreakGlass | None = None
 
@@ -234,7 +234,7 @@ def _panel(
         starts=starts,
         people=tuple(Asked(who, usually(usual.get(who.pk))) for who in people),
         more_people=len(verdict.approvers) - len(people),
-        later=tuple(escalation_words(verdict.panel)),
+        board=forecast(verdict.panel),
         changes=() if verdict.is_refused else planned_changes(offer.role, user, words),
     )
 

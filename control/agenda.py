@@ -49,12 +49,17 @@ class Agenda:
         kept = decision.explanation.get("stages")
         if not kept:
             return cls((Stage("", (Part(max(decision.approvals_needed, 1)),)),))
-        return cls(tuple(map(_stage, kept)), decision.explanation.get("distinct", True) is not False)
+        return cls.of_shape(kept, decision.explanation.get("distinct", True) is not False)
+
+    @classmethod
+    def of_shape(cls, shape: Sequence[dict[str, Any]], distinct: bool) -> Self:
+        """From what `panels.Panel.shape` says."""
+        return cls(tuple(map(_stage, shape)), distinct)
 
     @property
     def is_simple(self) -> bool:
-        """One question to one set of people, as most are."""
-        return (
+        """One question to one set of people, as most are, or none at all."""
+        return not self.stages or (
             len(self.stages) == 1
             and len(self.stages[0].parts) == 1
             and len(self.stages[0].parts[0].tiers) < 2

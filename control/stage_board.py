@@ -10,20 +10,24 @@ from control import clock
 from control.agenda import Agenda, Part, Stage, Tier, progress_of
 from control.durations import format_duration
 from control.models import Approval, Approver, Decision, Intent, State
+from control.panels import Panel, PartAsked, StageAsked
 from control.templatetags.times import clock_words
 from control.verdict_words import short_ref
 
 _SIGNS = {"done": "ok", "open": "info", "ahead": "unknown"}
+PEOPLE_NAMED = 6  # of one part that is not asked yet
 
 
 @dataclass(frozen=True)
 class PartShown:
-    """`who` is whom it asks for; `later` when others are let in, in words."""
+    """`who` is whom it asks for; `later` when others are let in, in words; `people` who can decide, in a forecast."""
 
     who: str
     count: int
     answers: tuple[Approval, ...]
     later: tuple[str, ...]
+    people: tuple[str, ...] = ()
+    more_people: int = 0
 
     @property
     def is_full(self) -> bool:
@@ -76,6 +80,53 @@ def board_of(intent: Intent, decision: Decision, answers: Sequence[Approval]) ->
     return Board(tuple(shown))
 
 
+def forecast(panel: Panel) -> Board:
+    """The way that a request which is not sent yet would go, with who can decide today. No query."""
+    agenda = Agenda.of_shape(panel.shape(), panel.distinct)
+    if agenda.is_simple:
+        return Board()
+    stages = zip(agenda.stages, panel.stages, strict=True)
+    is_one = len(agenda.stages) == 1
+    return Board(
+        tuple(_foreseen(number, stage, asked, is_one) for number, (stage, asked) in enumerate(stages))
+    )
+
+
+def _foreseen(number: int, stage: Stage, asked: StageAsked, is_one_stage: bool) -> StageShown:
+    parts = zip(stage.parts, asked.parts, strict=True)
+    return StageShown(
+        stage.name or _title(number, stage, is_one_stage),
+        "ahead" if number else "open",
+        None,
+        tuple(_foreseen_part(part, people) for part, people in parts),
+    )
+
+
+def _foreseen_part(part: Part, asked: PartAsked) -> PartShown:
+    tiers = list(zip(part.tiers, asked.tiers, strict=True))
+    first = asked.tiers[0].counts_after
+    later = [
+        f"after {format_duration(who.counts_after)} {_who([tier])} too"
+        for tier, who in tiers
+        if who.counts_after > first
+    ]
+    people = asked.people_after(first)
+    return PartShown(
+        who=_who([tier for tier, who in tiers if who.counts_after <= first]),
+        count=part.count,
+        answers=(),
+        later=tuple(later),
+        people=tuple(user.label for user in people[:PEOPLE_NAMED]),
+        more_people=max(len(people) - PEOPLE_NAMED, 0),
+    )
+
+
+def _title(number: int, stage: Stage, is_one_stage: bool) -> str:
+    if is_one_stage:
+        return "All of these" if len(stage.parts) > 1 else ""
+    return f"Stage {number + 1}"
+
+
 @dataclass(frozen=True)
 class _Painter:
     rows: Sequence[Approver]
@@ -91,12 +142,8 @@ class _Painter:
             self._part(number, index, part, taken[index], state) for index, part in enumerate(stage.parts)
         )
         since = self._since(number) if state == "open" else None
-        return StageShown(stage.name or self._title(number, stage), state, since, parts)
-
-    def _title(self, number: int, stage: Stage) -> str:
-        if self.is_one_stage:
-            return "All of these" if len(stage.parts) > 1 else ""
-        return f"Stage {number + 1}"
+        title = stage.name or _title(number, stage, self.is_one_stage)
+        return StageShown(title, state, since, parts)
 
     def _since(self, stage: int) -> datetime | None:
         return min(

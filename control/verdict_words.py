@@ -28,16 +28,6 @@ def needs_words(panel: Panel, subject: Subject, people: People, ask: Ask) -> str
     return f"First {stages[0]} must agree{later}. {then}"
 
 
-def escalation_words(panel: Panel) -> list[str]:
-    """“security may decide too after 4 h.” for each who is let in by time."""
-    return [
-        f"{' or '.join(names_of(tier.named)) or 'Nobody'} may decide too after {format_duration(tier.counts_after)}."
-        for part in panel.parts
-        for tier in part.tiers
-        if tier.counts_after
-    ]
-
-
 def stage_words(stage: StageAsked, subject: Subject, people: People) -> str:
     """“one of the payments owners and one of the group security”: those who can decide at once."""
     return " and ".join(_part_words(part, subject, people) for part in stage.parts)

@@ -1,14 +1,17 @@
 """A little history for the demo, made by the functions that everybody uses: nothing here writes a row of its own.
 
-One access that ended, one in force, one that waits for an owner; one finished run of a template and one that waits.
+One access that ended, one in force, one that was taken in an emergency and is to be reviewed; requests that wait for
+one owner, in the first or second of two stages, for one more person, and two that were sent together; one finished run
+of a template and one that waits.
 Every request has a key of its own, so a load that was interrupted goes on where it stopped.
 """
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID, uuid5
 
-from access import grants
+from access import grants, together
 from access.capability import NAME as ACCESS
 from access.models import Grant
 from catalog.models import Entity
@@ -26,10 +29,14 @@ def make() -> str:
     """Submit, decide and work off what the story needs; returns what there is now, in words."""
     _ended_access()
     _active_access()
+    _emergency()
     _waiting_access()
+    _waiting_in_stages()
+    _waiting_for_one_more()
+    _sent_together()
     _finished_run()
     _waiting_run()
-    return "History: one access ended, one in force, one waiting; one run finished, one waiting"
+    return "History: one access ended, one in force, one to review, six requests waiting; one run finished, one waiting"
 
 
 def _ended_access() -> None:
@@ -78,6 +85,77 @@ def _waiting_access() -> None:
     )
 
 
+def _emergency() -> None:
+    """Over already, so that an owner of payments finds its review."""
+    chloe = _person("chloe.marsh")
+    intent = _ask(
+        "emergency",
+        chloe,
+        entity="component:default/refund-desk",
+        role="production-logs",
+        environment="production",
+        duration="30m",
+        reason="Refunds have been failing for an hour and nobody of payments answers. Ticket SUP-1204.",
+        break_glass=True,
+    )
+    _work(intent)
+    grant = Grant.objects.live().filter(intent=intent).first()
+    if grant:
+        grants.revoke(grant.pk, by=chloe, reason="The processor had an outage, nothing on our side.")
+
+
+def _waiting_in_stages() -> None:
+    """One where the lead of support has agreed, and one that she asks for herself, so that platform stands in first."""
+    intent = _ask(
+        "stages",
+        _person("maya.okafor"),
+        entity="component:default/basket",
+        role="customer-records",
+        environment="production",
+        duration="30m",
+        reason="A customer ordered as a guest and cannot find the order. I need the address it went to. SUP-1211.",
+    )
+    _agree(intent, "chloe.marsh", "She has the customer on the phone.")
+    _ask(
+        "stages-lead",
+        _person("chloe.marsh"),
+        entity="component:default/storefront-gateway",
+        role="customer-records",
+        environment="production",
+        duration="1h",
+        reason="Two customers see each other's names. I want to know how many it concerns. Ticket SUP-1213.",
+    )
+
+
+def _waiting_for_one_more() -> None:
+    intent = _ask(
+        "two-people",
+        _person("ines.duarte"),
+        entity="component:default/ledger",
+        role="production-database-read",
+        environment="production",
+        duration="1h",
+        reason="The books of Tuesday do not balance by 40.00 EUR. I want to find the entry that has only one side.",
+    )
+    _agree(intent, "tomas.lind", "Agreed. Take the copy of the night if it is enough.")
+
+
+def _sent_together() -> None:
+    lucia = _person("lucia.romero")
+    drafts = [
+        _draft(
+            lucia,
+            entity=f"component:default/{name}",
+            role="staging-shell",
+            environment="staging",
+            duration="2h",
+            reason="Search results lose their filter on the way to the basket. I want to see what each of them gets.",
+        )
+        for name in ("storefront-gateway", "basket")
+    ]
+    together.submit(drafts, by=lucia, key=uuid5(_KEYS, "together"))
+
+
 def _finished_run() -> None:
     intent = _run(
         "static-website",
@@ -114,18 +192,19 @@ def _waiting_run() -> None:
     )
 
 
-def _ask(
-    name: str, actor: User, *, entity: str, role: str, environment: str, duration: str, reason: str
-) -> Intent:
-    draft = Draft(
+def _ask(name: str, actor: User, **wish: Any) -> Intent:
+    return intents.submit(_draft(actor, **wish), key=uuid5(_KEYS, name))
+
+
+def _draft(actor: User, *, entity: str, environment: str, reason: str, **parameters: Any) -> Draft:
+    return Draft(
         capability=ACCESS,
         actor=actor,
         subject=subjects.resolve(entity),
         environment=environment,
-        parameters={"role": role, "duration": duration},
+        parameters=parameters,
         reason=reason,
     )
-    return intents.submit(draft, key=uuid5(_KEYS, name))
 
 
 def _run(template: str, username: str, values: dict[str, object], *, reason: str) -> Intent:

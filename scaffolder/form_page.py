@@ -14,6 +14,7 @@ from control.capability import Draft
 from control.errors import InvalidParameters
 from control.intents import Preview
 from control.models import Decision, Intent, User
+from control.stage_board import forecast
 from control.subjects import resolve
 from scaffolder import markdown, runs
 from scaffolder.forms import review, secret_answers
@@ -187,6 +188,7 @@ def review_context(form: TemplateForm, sending: Sending) -> dict[str, Any]:
             **context,
             "refusals": sending.refusals,
             "preview": preview,
+            "board": forecast(preview.verdict.panel),
             "forecast": preview.plan.data.get("steps", ()),
         }
     except InvalidParameters as problem:

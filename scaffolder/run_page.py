@@ -15,8 +15,9 @@ from django.utils.safestring import SafeString
 
 from catalog.known_links import safe_url
 from catalog.refs import RefInvalid, parse
-from control import clock, people
-from control.models import Approval, AuditEvent, Decision, Intent, State, User
+from control import clock, inbox, people
+from control.models import Approval, AuditEvent, Intent, State, User
+from control.stage_board import Board, board_of
 from control.templatetags.times import took
 from scaffolder import markdown
 from scaffolder.forms import review
@@ -27,6 +28,7 @@ from scaffolder.words import LOG_LEVELS, RUN_MARKS, STEP_MARKS
 LOG_SHOWN = 500  # lines; older ones are in the raw log
 STEPS_SHOWN = 300
 EVENTS_SHOWN = 100
+APPROVERS_SHOWN = 5
 OUTPUTS_SHOWN = 50
 _LINK_ICONS = {
     **dict.fromkeys(("code", "github", "gitlab", "git", "repository"), "git-branch"),
@@ -176,6 +178,7 @@ def page_context(run: Run, user: User) -> dict[str, Any]:
     intent = run.intent
     may_act = user.is_staff or people.same_person(user, intent.requested_by)
     decision = intent.decisions.select_related("policy").order_by("-id").first()
+    approvals = list(intent.approvals.select_related("by").order_by("id"))
     return {
         **steps_context(run),
         "lines": newest_lines(run),
@@ -183,8 +186,9 @@ def page_context(run: Run, user: User) -> dict[str, Any]:
         "template_title": _template_title(run),
         "template_url": _template_url(run.template_ref),
         "decision": decision,
-        "approvers": _approvers(decision),
-        "approvals": list(intent.approvals.select_related("by").order_by("id")),
+        "approvers": _approvers(intent),
+        "board": board_of(intent, decision, approvals) if decision else Board(),
+        "approvals": approvals,
         "events": list(_events(intent)[:EVENTS_SHOWN]),
         "may_cancel": may_act
         and intent.state in (State.APPROVED, State.RUNNING)
@@ -199,10 +203,11 @@ def _events(intent: Intent) -> QuerySet[AuditEvent]:
     return intent.events.order_by("id")
 
 
-def _approvers(decision: Decision | None) -> list[str]:
-    """Names of those who were asked, as the decision knew them."""
-    found = decision.explanation.get("approvers", []) if decision else []
-    return [str(one.get("name", "")) for one in found]
+def _approvers(intent: Intent) -> list[str]:
+    """Names of those whose turn it is."""
+    if intent.state != State.AWAITING_APPROVAL:
+        return []
+    return [user.label for user in inbox.eligible(intent)[:APPROVERS_SHOWN]]
 
 
 def _rejection(intent: Intent) -> Approval | None:

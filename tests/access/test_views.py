@@ -65,6 +65,22 @@ def test_the_decision_is_shown_before_anything_is_sent(client: Client) -> None:
     assert not Intent.objects.exists()
 
 
+def test_every_stage_is_shown_before_anything_is_sent(
+    client: Client, root_admin: User, tmp_path: Path
+) -> None:
+    stages = (
+        "approval: {stages: [{name: Owners, anyOf: [{owners: true}], "
+        "escalation: [{after: 4h, anyOf: [{kind: User, name: root.admin}]}]}, "
+        "{name: Administrators, anyOf: [{kind: User, name: root.admin}]}]}"
+    )
+    room.publish(tmp_path, room.RULES.replace("approval: {anyOf: [{owners: true}], count: 1}", stages, 1))
+    page = text(client.get("/access/request/", {"entity": room.REF, "role": "production-logs"}))
+    page = page[page.index("Who will be asked") :]
+    first, second = page.index("<b>Owners</b>"), page.index("<b>Administrators</b>")
+    assert first < page.index("Tomas Lind") < page.index("after 4 h root.admin too") < second
+    assert second < page.index("Root Admin")
+
+
 @pytest.mark.parametrize(
     ("typed", "words", "label"),
     [

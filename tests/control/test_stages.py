@@ -18,6 +18,7 @@ from control.capability import Ask
 from control.decide import decide
 from control.errors import NotAnApprover, NotWaiting, PolicyInvalid, Refused
 from control.models import Approval, Approver, AuditEvent, Intent, Notice, PolicyRevision, State, User
+from control.stage_board import forecast
 from tests import factories
 from tests.control.spine import SUBJECT, Counting, wish
 from tests.locks import wait_until_somebody_waits_for_a_lock
@@ -498,6 +499,32 @@ def test_the_page_shows_the_stages_who_agreed_and_who_is_next(
     for words in ("Owners", "Approved by Tomas Lind", "Security", "from ", "leads too", "1 of 2"):
         assert words in page
     assert 'name="answer" value="as_asked"' in page
+
+
+def test_the_way_ahead_names_who_can_decide_at_once_and_who_only_later(
+    rules: Publish, maya: User, sara: User
+) -> None:
+    """Nobody owns it, so that security is asked at once in the first stage; leads come after the same wait as ever."""
+    lead = factories.user("lena.lead", "Lena Lead", groups=[LEADS])
+    later = "escalation: [{after: 4h, %s}, {after: 12h, anyOf: [{kind: Group, name: leads}]}]" % GUARDS
+    rules(
+        RULE % ("{stages: [{%s, %s}, {name: Leads, anyOf: [{kind: Group, name: leads}]}]}" % (OWNERS, later))
+    )
+    verdict = decide(actor=maya, subject=SUBJECT, ask=Ask("test.counting"))
+    first, second = forecast(verdict.panel).stages
+    assert (first.title, first.state, second.title, second.state) == ("Stage 1", "open", "Leads", "ahead")
+    assert first.parts[0].words == "1 of payments or security must agree"
+    assert (first.parts[0].people, first.parts[0].later) == (
+        ("Sara Security",),
+        ("after 12\u00a0h leads too",),
+    )
+    assert second.parts[0].people == (lead.label,)
+
+
+def test_what_one_set_of_people_decides_has_no_stages(rules: Publish, maya: User, tomas: User) -> None:
+    for approval in ("{%s}" % OWNERS, "none"):
+        rules(RULE % approval)
+        assert not forecast(decide(actor=maya, subject=SUBJECT, ask=Ask("test.counting")).panel).stages
 
 
 def test_the_page_takes_as_many_queries_for_five_stages_as_for_two(

@@ -14,7 +14,7 @@ import yaml
 from django.core.management import CommandError, call_command
 from psycopg.conninfo import make_conninfo
 
-from access.models import Grant, OutsideRight
+from access.models import Batch, Grant, OutsideRight, OwedReview
 from catalog.models import Entity, Location, Problem
 from control import intents, people, policy, subjects
 from control.capability import Draft
@@ -254,6 +254,8 @@ def assert_rules_say_what_the_handbook_says() -> None:
     assert answer("tomas.lind", "production-logs", "payments", "production") == ("allow", 0)
     assert answer("ines.duarte", "production-database-read", "ledger", "production") == ("needs_approval", 2)
     assert answer("noor.haddad", "production-shell", "stock", "production") == ("needs_approval", 1)
+    assert answer("maya.okafor", "customer-records", "basket", "production") == ("needs_approval", 2)
+    assert answer("maya.okafor", "customer-records", "payments", "production") == ("deny", 0)
     assert answer("elias.brandt", "staging-shell", "stock", "staging") == ("allow", 0)
     assert answer("elias.brandt", "production-shell", "stock", "production") == ("deny", 0)
 
@@ -273,18 +275,32 @@ def answer(username: str, role: str, component: str, environment: str) -> tuple[
 
 def assert_history_is_told() -> None:
     assert Counter(Intent.objects.values_list("capability", "state")) == {
-        ("access.grant", "succeeded"): 2,
-        ("access.grant", "awaiting_approval"): 1,
+        ("access.grant", "succeeded"): 3,
+        ("access.grant", "awaiting_approval"): 6,
         ("scaffolder.run", "succeeded"): 1,
         ("scaffolder.run", "awaiting_approval"): 1,
     }
-    tomas, noor = (User.objects.get(username=name) for name in ("tomas.lind", "noor.haddad"))
-    assert [intent.title for intent in Intent.objects.waiting_for(tomas)] == [
-        "Production shell of Capture worker"
-    ]
-    assert [intent.capability for intent in Intent.objects.waiting_for(noor)] == ["scaffolder.run"]
+    assert waiting_for("tomas.lind") == {"Production shell of Capture worker"}
+    assert waiting_for("chloe.marsh") == set()
+    assert waiting_for("freya.nilsen") == {
+        "Customer records of Basket",
+        "Staging shell of Basket",
+        "Staging shell of Storefront gateway",
+    }
+    assert waiting_for("noor.haddad") == {
+        "Customer records of Storefront gateway",
+        "Production database, read of Ledger",
+        "Python service: returns-labels",
+    }
+    assert Batch.objects.get().lines.count() == 2
+    assert [owed.grant.user.username for owed in OwedReview.objects.unanswered()] == ["chloe.marsh"]
     assert [grant.user.username for grant in Grant.objects.live()] == ["chloe.marsh"]
     assert OutsideRight.objects.get().observed == OutsideRight.Observed.PRESENT
+
+
+def waiting_for(username: str) -> set[str]:
+    waiting = Intent.objects.waiting_for(User.objects.get(username=username))
+    return set(waiting.values_list("title", flat=True))
 
 
 def row_counts() -> dict[str, int]:
@@ -302,12 +318,12 @@ def test_a_load_that_stopped_in_the_middle_goes_on_without_doing_anything_twice(
         patched.setattr(demo_history, "_waiting_access", stop)
         with pytest.raises(KeyboardInterrupt):
             demo.load(home, database_url=address())
-    assert Intent.objects.count() == 2
+    assert Intent.objects.count() == 3
     before = row_counts()
 
     again = demo.load(home, database_url=address())
     assert [line.split(":")[0] for line in again.lines] == ["History"]
-    assert Intent.objects.count() == 5
+    assert Intent.objects.count() == 11
     assert {name: row_counts()[name] for name in ("User", "PolicyRevision", "Grant")} == {
         name: before[name] for name in ("User", "PolicyRevision", "Grant")
     }

@@ -27,6 +27,15 @@ spec:
 OWNERS = AT_ONCE.replace("templates-at-once", "templates-by-owners").replace(
     "approval: none", "approval: {anyOf: [{owners: true}], count: 1}"
 )
+IN_STAGES = AT_ONCE.replace("templates-at-once", "templates-in-stages").replace(
+    "approval: none",
+    """approval:
+    stages:
+      - name: Owners
+        anyOf: [{owners: true}]
+        escalation: [{after: 4h, anyOf: [{kind: User, name: root.admin}]}]
+      - {name: Platform, anyOf: [{kind: User, name: root.admin}]}""",
+)
 HELLO: dict[str, Any] = {
     "parameters": [
         {

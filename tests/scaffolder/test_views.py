@@ -134,6 +134,17 @@ def test_back_and_change_keep_the_answers(client: Client, hello: Entity, at_once
     assert 'value="payout-reports"' in first.content.decode()
 
 
+def test_the_review_shows_every_stage_with_its_people_and_who_is_let_in_later(
+    client: Client, hello: Entity, tmp_path: Path, tomas: User, root_admin: User
+) -> None:
+    room.publish(tmp_path, room.IN_STAGES)
+    words = " ".join(review(client).content.decode().replace("\u00a0", " ").split())
+    owners, admins = words.index("<b>Owners</b>"), words.index("<b>Platform</b>")
+    assert owners < words.index("1 of payments must agree") < words.index("Tomas Lind") < admins
+    assert "after 4 h root.admin too" in words
+    assert admins < words.rindex("Root Admin")
+
+
 def test_a_run_that_others_decide_needs_a_reason(
     client: Client, hello: Entity, tmp_path: Path, tomas: User
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +14,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from control import approvals
 from control.models import Intent, State, User
+from scaffolder import runs
 from scaffolder.models import Run, RunLog, RunStep
 from tests.scaffolder import room
 
@@ -129,6 +132,20 @@ def test_outputs_are_links_texts_and_facts(client: Client, maya: User) -> None:
 )
 def test_each_end_is_explained(client: Client, maya: User, state: State, words: str) -> None:
     assert words in read(client, room.run_of(maya, state=state))
+
+
+def test_a_waiting_run_says_how_far_it_has_come_and_whose_turn_it_is(
+    client: Client, maya: User, tomas: User, root_admin: User, tmp_path: Path
+) -> None:
+    room.publish(tmp_path, room.IN_STAGES)
+    hello = room.template()
+    intent = runs.start(hello, {"name": "x"}, {}, by=maya, reason="To try it", key=uuid4())
+    approvals.approve(intent.pk, by=tomas, digest=intent.plan_digest, comment="Good name")
+    page = read(client, Run.objects.get(intent=intent))
+    assert "Root Admin can decide (Platform)." in page
+    assert "Tomas Lind can decide" not in page
+    assert "Approved by Tomas Lind" in page
+    assert "1 of root.admin must agree" in page
 
 
 def test_a_failed_step_explains_itself_and_can_be_tried_again(client: Client, maya: User) -> None:
