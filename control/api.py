@@ -32,6 +32,7 @@ _NAMES = {
     404: "NotFoundError",
     409: "ConflictError",
     413: "PayloadTooLargeError",
+    503: "ServiceUnavailableError",
 }
 log = logging.getLogger(__name__)
 

@@ -219,12 +219,12 @@ class Runner:
         folder: Path | None = None,
     ) -> None:
         """The files get their name while the intent's row is locked, so a worker that lost its lease names none."""
+        self.journal.flush()  # whoever sees a step done has its log
         with self.execution.guard():
             row.state, row.output, row.finished_at = state, self.masker.data(dict(output or {})), clock.now()
             if folder is not None:
                 self.store.commit(folder, row.index)
             row.save(update_fields=["state", "output", "finished_at"])
-        self.journal.flush_due()
 
     def _fail(self, step: Step, row: RunStep, problem: str) -> None:
         words = self.masker.text(problem)

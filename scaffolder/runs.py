@@ -1,4 +1,4 @@
-"""Starting runs of templates, and what is kept of them. Cancelling and running again are the intent's own.
+"""Starting runs of templates, stopping them, running them again, and what is kept of them.
 
 The one way to start a run with secrets: they are checked and sealed here, in the transaction that writes the intent,
 and never part of an intent's parameters, which rules, approvers and the record see.
@@ -7,6 +7,7 @@ and never part of an intent's parameters, which rules, approvers and the record 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,10 +18,12 @@ from django.db.models import Q
 from catalog.models import Entity
 from control import intents
 from control.capability import Draft
+from control.errors import InvalidParameters, NotWaiting
 from control.models import FINAL_STATES, Intent, State, User
 from control.subjects import resolve
 from scaffolder import answers, sealing
 from scaffolder.document import Blueprint
+from scaffolder.errors import ActionFailed
 from scaffolder.models import Run, RunStep
 from scaffolder.workspace import Store
 
@@ -58,6 +61,43 @@ def start(
                 sealed_secrets=sealing.seal(checked), secret_names=sorted(checked)
             )
     return intent
+
+
+def stop(run_id: UUID, *, by: User) -> Intent:
+    """Take back what nobody has decided, else cancel what goes on. Raises `TooLate`, `Refused`."""
+    waits = Intent.objects.filter(pk=run_id, state=State.AWAITING_APPROVAL).exists()
+    with suppress(NotWaiting):  # decided meanwhile: then it goes on, or is over
+        if waits:
+            return intents.withdraw(run_id, by=by)
+    return intents.cancel(run_id, by=by)
+
+
+@transaction.atomic
+def retry(run_id: UUID, secrets: Mapping[str, str] | None = None, *, by: User) -> Intent:
+    """Run a failed run again under the same approval, with secrets anew where they are given.
+
+    Raises `TooLate`, `Refused`, or `InvalidParameters` by secret where its secrets are gone and not given again.
+    """
+    intent = intents.retry(run_id, by=by)
+    run = Run.objects.get(pk=run_id)
+    known = {**_kept_secrets(run), **(secrets or {})}
+    if lost := [name for name in run.secret_names if not known.get(name)]:
+        words = (
+            "This secret was erased when the run had ended. Start a new run, or send it again over the API."
+        )
+        raise InvalidParameters(dict.fromkeys(lost, words))
+    if secrets:
+        checked = answers.checked_secrets(run.template, run.values, known, intent.requested_by)
+        run.sealed_secrets, run.secret_names = sealing.seal(checked), sorted(checked)
+        run.save(update_fields=["sealed_secrets", "secret_names"])
+    return intent
+
+
+def _kept_secrets(run: Run) -> dict[str, str]:
+    try:
+        return sealing.unseal(run.sealed_secrets)
+    except ActionFailed:  # the key is another one, so they are as good as erased
+        return {}
 
 
 def record(intent: Intent, document: Mapping[str, Any], blueprint: Blueprint) -> Run:

@@ -25,6 +25,7 @@ from scaffolder.form_page import TemplateForm
 from scaffolder.forms import pickers
 from scaffolder.forms.carrying import AnswersLost
 from scaffolder.forms.validator import patience
+from scaffolder.runs import retry as retry_run
 from scaffolder.words import RUN_MARKS
 
 
@@ -196,7 +197,7 @@ def cancel(request: HttpRequest, run_id: UUID) -> HttpResponse:
 @require_POST
 def retry(request: HttpRequest, run_id: UUID) -> HttpResponse:
     found = run_page.find_run(run_id, person(request))
-    intents.retry(found.pk, by=person(request))
+    retry_run(found.pk, by=person(request))
     messages.success(request, "Running again. Steps already done stay done.")
     return redirect(found)
 

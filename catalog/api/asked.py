@@ -51,13 +51,13 @@ class Parameters:
             )
         return value
 
-    def integer(self, name: str) -> int | None:
+    def integer(self, name: str, most: int = _LARGEST) -> int | None:
         text = self._query.get(name)
         if text is None:
             return None
         if not _INTEGER.fullmatch(text):
             raise ApiError(400, f"request/query/{name} must be integer")
-        return bounded(int(text), f"request/query/{name}")
+        return bounded(int(text[:20]), f"request/query/{name}", most)
 
     def filter(self) -> Filter:
         texts = self.many("filter")
@@ -73,11 +73,11 @@ def filter_of(texts: list[str]) -> Filter:
         raise ApiError(400, str(error)) from error
 
 
-def bounded(number: int, what: str) -> int:
+def bounded(number: int, what: str, most: int = _LARGEST) -> int:
     if number < 0:
         raise ApiError(400, f"{what} must be >= 0")
-    if number > _LARGEST:
-        raise ApiError(400, f"{what} must be <= {_LARGEST}")
+    if number > most:
+        raise ApiError(400, f"{what} must be <= {most}")
     return number
 
 

@@ -12,7 +12,14 @@ from catalog.models import Entity
 from control.models import Intent, State, User
 from scaffolder.models import Run
 
-OPEN, PROCESSING, COMPLETED, FAILED, CANCELLED = "open", "processing", "completed", "failed", "cancelled"
+OPEN, PROCESSING, COMPLETED, FAILED, CANCELLED, SKIPPED = (
+    "open",
+    "processing",
+    "completed",
+    "failed",
+    "cancelled",
+    "skipped",
+)
 # A run that waits for somebody's approval is open: its events say for whose.
 STATUS_OF: dict[str, str] = {
     State.SUBMITTED: OPEN,

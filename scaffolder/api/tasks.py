@@ -1,4 +1,4 @@
-"""Runs as Backstage's tasks: asked for and found. The same functions start and show them as on the pages."""
+"""Runs as Backstage's tasks: asked for, found, stopped, run again. The same functions do it as for the pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from control.api import ApiError, answer_data
 from control.errors import InvalidParameters, Refused
 from control.models import Intent, State, User
 from scaffolder import runs
-from scaffolder.api.task_documents import STATUS_OF, states_of, tasks_of
+from scaffolder.api.task_documents import CANCELLED, STATUS_OF, states_of, tasks_of
 from scaffolder.api.templates import template_of
 from scaffolder.forms.validator import patience
 from scaffolder.models import Run
@@ -34,6 +34,7 @@ _WISH = {
     },
     "required": ["templateRef", "values"],
 }
+_RETRY = {"type": "object", "properties": {"secrets": _SECRETS}}
 _ORDER = re.compile(r"(asc|desc):(.+)")
 _STATUS = Case(
     *(When(intent__state=state, then=Value(status)) for state, status in STATUS_OF.items()),
@@ -140,6 +141,24 @@ def run_of(user: User, task_id: str) -> Run:
     if found is None:
         raise ApiError(404, f"Task with id {task_id[:80]} does not exist")
     return found
+
+
+def cancel(_request: HttpRequest, user: User, task_id: str) -> HttpResponse:
+    """A run that waits for approval is withdrawn; one that runs stops after the step that runs now."""
+    runs.stop(run_of(user, task_id).pk, by=user)
+    return answer_data({"status": CANCELLED})
+
+
+@patience()
+def retry(request: HttpRequest, user: User, task_id: str) -> HttpResponse:
+    """Run a failed run again under its approval; steps that are done stay done."""
+    body = body_of(request, _RETRY, is_required=False)
+    run = run_of(user, task_id)
+    try:
+        runs.retry(run.pk, body.get("secrets"), by=user)
+    except InvalidParameters as problem:
+        return invalid(problem)
+    return answer_data({"id": str(run.pk)}, 201)
 
 
 def _visible(user: User) -> QuerySet[Run]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from catalog.api.asked import body_of
 from catalog.models import Entity
 from catalog.refs import RefInvalid, canonical
 from control.api import ApiError, answer_data
@@ -16,7 +17,16 @@ from scaffolder.actions.base import Action
 from scaffolder.document import API_VERSION
 from scaffolder.forms.order import as_written
 from scaffolder.forms.schema import FormUnreadable, pages_of
+from scaffolder.templating.extensions import EXTENSIONS, Extension
 
+_QUESTION = {
+    "type": "object",
+    "properties": {
+        "token": {"type": "string"},
+        "context": {"type": "object", "additionalProperties": {"type": "string"}},
+    },
+    "required": ["context", "token"],
+}
 UNTITLED = "Please enter the following information"  # as Backstage calls a page without a title
 
 
@@ -33,6 +43,20 @@ def parameter_schema(_request: HttpRequest, user: User, namespace: str, kind: st
 
 def actions(_request: HttpRequest, _user: User) -> HttpResponse:
     return answer_data([_action(action) for action in known_actions.every()])
+
+
+def templating_extensions(_request: HttpRequest, _user: User) -> HttpResponse:
+    """The filters beyond those of Nunjucks. There are no globals of ours: templates run as they do elsewhere."""
+    filters = {name: _filter(told) for name, told in EXTENSIONS.items()}
+    return answer_data({"filters": filters, "globals": {"functions": {}, "values": {}}})
+
+
+def autocomplete(request: HttpRequest, _user: User, provider: str, resource: str) -> HttpResponse:  # noqa: ARG001
+    """Portico asks no host on behalf of a form, so no provider is known."""
+    body = body_of(request, _QUESTION)
+    if not body["token"]:
+        raise ApiError(400, "Missing token query parameter")
+    raise ApiError(400, f"Unsupported provider: {provider[:80]}")
 
 
 def template_of(user: User, text: str) -> Entity:
@@ -75,4 +99,20 @@ def _action(action: Action) -> dict[str, Any]:
         "description": action.description,
         "examples": [{"description": action.description, "example": action.example}],
         "schema": {"input": action.schema, "output": action.output},
+    }
+
+
+def _filter(told: Extension) -> dict[str, Any]:
+    schema = {"input": told.input, "arguments": list(told.arguments), "output": told.output}
+    return {
+        "description": told.description,
+        "schema": {part: value for part, value in schema.items() if value is not None and value != []},
+        "examples": [
+            {
+                "description": example.words,
+                "example": example.expression,
+                "notes": f"Output: `{example.output}`",
+            }
+            for example in told.examples
+        ],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from control.api import endpoint
-from scaffolder.api import tasks, templates
+from scaffolder.api import tasks, templates, waiting
 
 _V2 = "scaffolder/v2"
 _TASK = f"{_V2}/tasks/<str:task_id>"
@@ -17,4 +17,10 @@ urlpatterns = [
     path(f"{_V2}/actions", endpoint(GET=templates.actions)),
     path(f"{_V2}/tasks", endpoint(GET=tasks.listed, POST=tasks.create)),
     path(_TASK, endpoint(GET=tasks.one)),
+    path(f"{_TASK}/events", endpoint(GET=waiting.polled)),
+    path(f"{_TASK}/eventstream", endpoint(GET=waiting.stream)),
+    path(f"{_TASK}/cancel", endpoint(POST=tasks.cancel)),
+    path(f"{_TASK}/retry", endpoint(POST=tasks.retry)),
+    path(f"{_V2}/templating-extensions", endpoint(GET=templates.templating_extensions)),
+    path(f"{_V2}/autocomplete/<str:provider>/<str:resource>", endpoint(POST=templates.autocomplete)),
 ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator
 
 from scaffolder import actions
+from scaffolder.templating import backstage, render_value
+from scaffolder.templating.extensions import EXTENSIONS
 from tests import factories
 from tests.scaffolder.api.conftest import Caller
 from tests.scaffolder.templates import document, log_step, template
@@ -96,3 +99,27 @@ def test_every_action_is_listed_with_its_schemas_and_an_example(maya_calls: Call
         Draft7Validator.check_schema(action["schema"]["output"])
         assert action["description"]
         assert action["id"] in action["examples"][0]["example"]
+
+
+def test_filters_of_backstage_are_described_and_the_examples_are_true(maya_calls: Caller) -> None:
+    found = maya_calls.get("/templating-extensions")
+    assert set(found["filters"]) == set(backstage.FILTERS)
+    assert found["globals"] == {"functions": {}, "values": {}}
+    for told in EXTENSIONS.values():
+        for example in told.examples:
+            output = render_value(example.expression, {})
+            assert example.output == (output if isinstance(output, str) else json.dumps(output))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"token": "t", "context": {}}, "Unsupported provider: github"),
+        ({"token": "", "context": {}}, "Missing token"),
+        ({"context": {}}, "required property 'token'"),
+    ],
+)
+def test_completing_what_is_typed_is_refused(maya_calls: Caller, body: dict[str, Any], words: str) -> None:
+    error = maya_calls.post("/autocomplete/github/repositories", body, status=400)["error"]
+    assert error["name"] == "InputError"
+    assert words in error["message"]
