@@ -312,6 +312,7 @@ def as_rows(tried: Replay) -> list[dict[str, str]]:
             "before": words_of(one.before),
             "after": words_of(one.after),
             "message": one.after.message,
+            "what": ", ".join(one.what),
         }
         for one in tried.differences
     ]

@@ -8,7 +8,7 @@ from the rules alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,26 +22,35 @@ from control.deciders import Named, People, read_people
 from control.errors import ControlError
 from control.matching import Requester
 from control.models import Decision, Intent, User
+from control.panel_difference import WHO, differences
 from control.policy_documents import PolicySet
 from control.subjects import Subject
-from control.verdict_words import short_ref
+from control.verdict_words import course_words
 
 DAYS = 90
 LONGEST_DAYS = 366
 MOST_REQUESTS = 20_000
 MOST_SHOWN = 100
 BATCH = 500
+_KINDS = {
+    "easier": "easier",
+    "harder": "harder or refused",
+    "others": "by others",
+    "course": "by the same people in another way",
+}
 _EASE = {"held": 0, "allow": 1, "needs_approval": 2, "deny": 3}
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One request that would be decided otherwise. `how`: easier, harder, or others (who decide)."""
+    """One request that would be decided otherwise. `how`: easier, harder, others (who decide), or course (the same
+    people, asked in another way); `what` names what differs among those who are asked."""
 
     decision: Decision
     before: Verdict
     after: Verdict
     how: str
+    what: tuple[str, ...] = ()
 
     @property
     def intent(self) -> Intent:
@@ -56,7 +65,7 @@ class Replay:
     tried: int = 0
     left_out: int = 0  # what they were about is gone, or no part of this portal knows it any more
     is_whole: bool = True
-    counts: dict[str, int] = field(default_factory=lambda: {"easier": 0, "harder": 0, "others": 0})
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_KINDS, 0))
     differences: list[Difference] = field(default_factory=list)  # the newest, at most MOST_SHOWN
 
     @property
@@ -70,8 +79,7 @@ class Replay:
         scope += "" if self.is_whole else " (the newest)"
         if not self.changed:
             return f"None of {scope} would be decided otherwise."
-        kinds = {"easier": "easier", "harder": "harder or refused", "others": "by others"}
-        parts = [f"{self.counts[how]:,} {words}" for how, words in kinds.items() if self.counts[how]]
+        parts = [f"{self.counts[how]:,} {words}" for how, words in _KINDS.items() if self.counts[how]]
         return f"{self.changed:,} of {scope} would be decided otherwise: {', '.join(parts)}."
 
 
@@ -122,6 +130,7 @@ class _Bench:
         self.documents: dict[str, Mapping[str, Any]] = {}
         self.known: set[str] = set()
         self.members: dict[str, tuple[User, ...]] = {}
+        self.groups: dict[int, frozenset[str]] = {}
 
     def differs(self, decision: Decision) -> Difference | bool | None:
         """False when both say the same; None when it cannot be asked again."""
@@ -134,8 +143,9 @@ class _Bench:
             self.verdict(found, intent.requested_by, subject, ask, decision)
             for found in (self.in_force, self.tried)
         )
-        how = _how(before, after)
-        return Difference(decision, before, after, how) if how else False
+        what = differences(before.panel, after.panel)
+        how = _how(before, after, what)
+        return Difference(decision, before, after, how, _told(before, after, what)) if how else False
 
     def verdict(
         self, found: PolicySet, actor: User, subject: Subject, ask: Ask, decision: Decision
@@ -162,9 +172,11 @@ class _Bench:
         def read(named: Iterable[Named]) -> People:
             unread = [one for one in named if not self.known.issuperset(one.refs)]
             if unread:
-                self.members |= read_people(actor, unread).members
+                people = read_people(actor, unread)
+                self.members |= people.members
+                self.groups |= people.groups
                 self.known.update(ref for one in unread for ref in one.refs)
-            return People(actor, self.members)
+            return People(actor, self.members, self.groups)
 
         return read
 
@@ -185,27 +197,26 @@ def _ask(intent: Intent, subject: Subject, inputs: dict[str, Any]) -> Ask | None
         return None
 
 
-def _how(before: Verdict, after: Verdict) -> str:
+def _how(before: Verdict, after: Verdict, what: Sequence[str]) -> str:
     ease, then = _ease(after), _ease(before)
     if ease != then:
         return "easier" if ease < then else "harder"
     if after.approvals_needed != before.approvals_needed:
         return "easier" if after.approvals_needed < before.approvals_needed else "harder"
-    return "" if _deciders(before) == _deciders(after) else "others"
+    return "others" if WHO in what else "course" if what else ""
+
+
+def _told(before: Verdict, after: Verdict, what: tuple[str, ...]) -> tuple[str, ...]:
+    """Of two verdicts of different kinds it goes without saying who decides."""
+    return what if _ease(before) == _ease(after) else ()
 
 
 def _ease(verdict: Verdict) -> int:
     return _EASE["held" if verdict.standing else verdict.verdict]
 
 
-def _deciders(verdict: Verdict) -> tuple[frozenset[str], str]:
-    """Who decides; the words tell the order of stages too."""
-    words = verdict.message if verdict.verdict == Decision.Verdict.NEEDS_APPROVAL else ""
-    return frozenset((*verdict.approver_groups, *verdict.approver_users)), words
-
-
 def words_of(verdict: Verdict) -> str:
-    """“needs approval of payments, by production-logs”."""
+    """“needs approval of payments, then of 2 of security, by production-logs”."""
     rule = f", by {verdict.rule}" if verdict.rule else ""
     if verdict.standing:
         return f"held without asking{rule}"
@@ -213,6 +224,4 @@ def words_of(verdict: Verdict) -> str:
         return f"allowed at once{rule}"
     if verdict.is_refused:
         return f"refused{rule}"
-    names = " or ".join(short_ref(ref) for ref in (*verdict.approver_groups, *verdict.approver_users))
-    count = "" if verdict.approvals_needed == 1 else f"{verdict.approvals_needed} of "
-    return f"needs approval of {count}{names}{rule}"
+    return f"needs approval of {course_words(verdict.panel)}{rule}"

@@ -33,6 +33,20 @@ def stage_words(stage: StageAsked, subject: Subject, people: People) -> str:
     return " and ".join(_part_words(part, subject, people) for part in stage.parts)
 
 
+def course_words(panel: Panel) -> str:
+    """“payments (platform too after 4 h), then of 2 of security”: whom each stage names, and how many of them."""
+    return ", then of ".join(" and ".join(map(_asked_words, stage.parts)) for stage in panel.stages)
+
+
+def _asked_words(part: PartAsked) -> str:
+    first, *later = (
+        (" or ".join(names_of(tier.named)) or "whoever the rules name", tier.after) for tier in part.tiers
+    )
+    too = "; ".join(f"{names} too after {format_duration(after)}" for names, after in later)
+    number = "" if part.count == 1 else f"{part.count} of "
+    return f"{number}{first[0]}{f' ({too})' if too else ''}"
+
+
 def _part_words(part: PartAsked, subject: Subject, people: People) -> str:
     at_once = [tier for tier in part.tiers if tier.counts_after <= part.tiers[0].counts_after]
     owners = any(tier.deciders.owners for tier in at_once) and bool(subject.owner_refs)

@@ -15,7 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from control import intents, policy
 from control.capability import registry
 from control.models import AuditEvent, Decision, Intent, PolicyRevision, User
-from control.replay import Replay, replay
+from control.panel_difference import ESCALATION, NUMBER, ORDER, WHO
+from control.replay import Replay, replay, words_of
+from tests import factories
 from tests.control.conftest import AT_ONCE, RULES
 from tests.control.spine import wish
 
@@ -71,18 +73,103 @@ def test_what_would_be_decided_otherwise_is_told_with_both_verdicts(
     assert difference.before.verdict == "needs_approval"
 
 
-def test_another_order_of_stages_is_a_difference(
+OWNERS, ADMIN = "anyOf: [{owners: true}]", "anyOf: [{kind: User, name: root.admin}]"
+GUARDS = "anyOf: [{kind: Group, name: security}]"
+LATER = "%s, escalation: [{after: %s, %s}]"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "how", "what"),
+    [
+        (f"stages: [{{{OWNERS}}}, {{{ADMIN}}}]", f"stages: [{{{ADMIN}}}, {{{OWNERS}}}]", "course", (ORDER,)),
+        (f"stages: [{{{OWNERS}}}, {{{ADMIN}}}]", f"allOf: [{{{OWNERS}}}, {{{ADMIN}}}]", "course", (ORDER,)),
+        (f"stages: [{{{OWNERS}}}, {{{ADMIN}}}]", f"stages: [{{name: A, {OWNERS}}}, {{{ADMIN}}}]", "", ()),
+        (f"allOf: [{{{OWNERS}}}, {{{ADMIN}}}]", f"allOf: [{{{ADMIN}}}, {{{OWNERS}}}]", "", ()),
+        (f"stages: [{{{OWNERS}}}, {{{ADMIN}}}]", f"stages: [{{{OWNERS}}}, {{{GUARDS}}}]", "others", (WHO,)),
+        (
+            f"allOf: [{{{OWNERS}, count: 2}}, {{{GUARDS}}}]",
+            f"allOf: [{{{OWNERS}}}, {{{GUARDS}, count: 2}}]",
+            "course",
+            (NUMBER,),
+        ),
+        (
+            f"allOf: [{{{OWNERS}}}, {{{GUARDS}}}]",
+            f"distinct: false, allOf: [{{{OWNERS}}}, {{{GUARDS}}}]",
+            "course",
+            (NUMBER,),
+        ),
+        (OWNERS, LATER % (OWNERS, "4h", ADMIN), "others", (WHO, ESCALATION)),
+        (LATER % (OWNERS, "4h", ADMIN), LATER % (OWNERS, "8h", ADMIN), "course", (ESCALATION,)),
+        (LATER % (OWNERS, "4h", ADMIN), LATER % (ADMIN, "4h", OWNERS), "course", (ESCALATION,)),
+        (OWNERS, f"stages: [{{{OWNERS}}}, {{{GUARDS}}}]", "harder", (WHO, NUMBER, ORDER)),
+    ],
+)
+def test_who_how_many_the_order_and_escalation_are_compared_stage_by_stage(
     maya: User,
     tomas: User,
+    ines: User,
     root_admin: User,
     rules: Callable[[str], PolicyRevision],
     tried: Callable[..., Replay],
+    before: str,
+    after: str,
+    how: str,
+    what: tuple[str, ...],
 ) -> None:
-    owners, admin = "{anyOf: [{owners: true}]}", "{anyOf: [{kind: User, name: root.admin}]}"
-    one_way = RULES.replace("{anyOf: [{owners: true}], count: %d}", f"{{stages: [{owners}, {admin}]}}")
-    rules(one_way)
+    for name in ("sara.security", "sven.security"):
+        factories.user(name, groups=["group:default/security"])
+    text = RULES.replace("{anyOf: [{owners: true}], count: %d}", "{%s}")
+    rules(text % before)
     intents.submit(wish(maya))
-    assert tried(one_way.replace(f"{owners}, {admin}", f"{admin}, {owners}")).counts["others"] == 1
+    found = tried(text % after)
+    assert [(one.how, one.what) for one in found.differences] == ([(how, what)] if how else [])
+
+
+def test_a_verdict_in_stages_is_told_in_their_order(
+    maya: User, tomas: User, root_admin: User, tried: Callable[..., Replay], tmp_path: Path
+) -> None:
+    intents.submit(wish(maya))
+    later = LATER % (OWNERS, "4h", ADMIN)
+    text = RULES.replace("{anyOf: [{owners: true}], count: %d}", f"{{stages: [{{{later}}}, {{{ADMIN}}}]}}")
+    assert words_of(tried(text).differences[0].after) == (
+        "needs approval of payments (root.admin too after 4\u00a0h), then of root.admin, by counting-by-owners"
+    )
+    said = StringIO()
+    call_command("rules", "replay", str(tmp_path / "tried.yaml"), stdout=said)
+    assert "differs in who decides, how many, the order, when others are let in" in said.getvalue()
+
+
+def test_who_loses_a_role_by_a_denial_decides_by_it_under_neither_set(
+    maya: User, tomas: User, rules: Callable[[str], PolicyRevision], tried: Callable[..., Replay]
+) -> None:
+    """Leads decide by a role that one of their other groups may not have."""
+    factories.user("lena.lead", groups=["group:default/leads", "group:default/barred"])
+    held = """
+---
+apiVersion: portico.dev/v1
+kind: Role
+metadata: {name: warden}
+rules: [{resources: [gate], verbs: [open]}]
+---
+apiVersion: portico.dev/v1
+kind: RoleBinding
+metadata: {name: wardens}
+subjects: [{kind: Group, name: leads}]
+roleRef: {kind: Role, name: warden}
+spec: {entities: "kind=component"}
+"""
+    denied = """
+---
+apiVersion: portico.dev/v1
+kind: DenyRule
+metadata: {name: barred}
+spec: {subjects: [{kind: Group, name: barred}], roles: [warden]}
+"""
+    by_role = RULES.replace("{anyOf: [{owners: true}], count: %d}", "{anyOf: [{role: warden}]}") + held
+    rules(by_role)
+    intents.submit(wish(maya))
+    (difference,) = tried(by_role + denied).differences
+    assert (difference.how, difference.after.verdict) == ("harder", "deny")
 
 
 def test_the_groups_of_then_count_and_not_those_of_today(

@@ -152,6 +152,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{at}  {intent.title}{where}, for {intent.requested_by.label}")
             self.stdout.write(f"    now   {replay.words_of(difference.before)}")
             self.stdout.write(f"    then  {replay.words_of(difference.after)}: “{difference.after.message}”")
+            if difference.what:
+                self.stdout.write(f"    differs in {', '.join(difference.what)}")
         if more := outcome.changed - len(outcome.differences):
             self.stdout.write(f"and {more:,} more.")
         self.stdout.write(outcome.words)
