@@ -20,7 +20,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -262,6 +262,11 @@ def _refuse_elsewhere(url: str) -> None:
         raise OutOfReach(f"A run fetches {url}, which a dry run does not: its files are missing here.")
 
 
+class _NoEffects:
+    def once(self, name: str, do: Callable[[str], Any]) -> Any:  # noqa: ARG002  the shape of Effects
+        raise ActionFailed(f"A dry run does nothing outside, so it does not do “{name}”.")
+
+
 @dataclass
 class _Trying:
     """One dry run; `go_on` and all rendering share one end of time."""
@@ -367,6 +372,8 @@ class _Trying:
             go_on=self.go_on,
             scratch=lambda: Path(tempfile.mkdtemp(dir=self.folder)),
             budget=self.budget,
+            effects=_NoEffects(),
+            hide=lambda _text: None,  # no secret gets here
         )
         if not action.is_contained and action.pretend is None:
             self.info(f"Would do {action.name}, with outputs that only a run can know")

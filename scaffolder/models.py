@@ -1,4 +1,4 @@
-"""Runs of templates: what was asked, the state of each step, and the log.
+"""Runs of templates: what was asked, the state of each step, what it did outside, and the log.
 
 Whether a run may start, who allowed it and how it ended is the Intent's; a Run adds what only the scaffolder knows.
 """
@@ -61,6 +61,23 @@ class RunStep(models.Model):
                 condition=Q(state__in=["pending", "running", "succeeded", "failed", "skipped", "cancelled"]),
                 name="run_step_state_known",
             ),
+        ]
+
+
+class StepEffect(models.Model):
+    """Something that a step did outside, and what came of it: who takes the step up again reads this instead of doing
+    it again. The result goes when the run is over for good; that it was done stays."""
+
+    step = models.ForeignKey(RunStep, on_delete=models.CASCADE, related_name="effects")
+    turn = models.PositiveSmallIntegerField(default=0)  # of a step with `each`
+    name = models.CharField(max_length=100)
+    sealed_result = models.BinaryField(null=True)  # encrypted: it may hold what a host told
+    done_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["step", "turn", "name"], name="step_effect_once"),
+            CheckConstraint(condition=~Q(name=""), name="step_effect_named"),
         ]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 from control.capability import Change, Plan
 from control.models import User
 from scaffolder import actions
+from scaffolder.actions.base import Action
 from scaffolder.context import base_context
 from scaffolder.document import Blueprint, Step
 from scaffolder.errors import ActionFailed
@@ -30,6 +32,7 @@ MAX_FACTS = 20
 MAX_STEPS = 300_000  # of rendering: people wait for a plan, and each look at it makes it again
 _NAMES = ("name", "component_id", "componentId", "componentName", "serviceName", "repoName", "title")
 _LATER = re.compile(r"\b(?:steps|secrets|each)\b")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,17 @@ def _changes(step: Step, renderer: Renderer) -> tuple[Change, ...]:
         return tuple(action.foresee(renderer.data(step.input)))
     except (ActionFailed, TemplatingError, AttributeError, TypeError, ValueError):
         # Not known before it runs, or wrong: then the step itself will say what is wrong.
+        return _unknown(step, action)
+    except Exception:  # other people's actions: a plan that cannot be made is no plan to hide
+        log.exception("the plan of the action %s met a defect", action.name)
+        return _unknown(step, action)
+
+
+def _unknown(step: Step, action: Action) -> tuple[Change, ...]:
+    """Approvers must not read that nothing changes outside because nobody can say yet what does."""
+    if not action.changes_outside:
         return ()
+    return (Change("~", action.name, f"what “{_short(step.name)}” changes is known when it runs"),)
 
 
 def _summary(

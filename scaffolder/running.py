@@ -24,6 +24,7 @@ from scaffolder import actions, document, outputs, planning, runs, sealing, turn
 from scaffolder.actions.base import Action, Work
 from scaffolder.context import base_context
 from scaffolder.document import Blueprint, Step
+from scaffolder.effects import StepEffects
 from scaffolder.errors import ActionFailed, TemplateUnusable
 from scaffolder.models import Run, RunStep
 from scaffolder.run_log import RunJournal
@@ -170,7 +171,7 @@ class Runner:
             raise ActionFailed(f"Portico does not have the action {step.action} any more.")
         folder = self.store.copy_for(step.index) if action.changes_files else self.store.before(step.index)
         try:
-            output = self._turns(step, action, folder)
+            output = self._turns(step, row, action, folder)
         except BaseException:
             if action.changes_files:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -180,26 +181,27 @@ class Runner:
         )
         self.store.tidy(step.index)
 
-    def _turns(self, step: Step, action: Action, folder: Path) -> dict[str, Any]:
+    def _turns(self, step: Step, row: RunStep, action: Action, folder: Path) -> dict[str, Any]:
         """The outputs of the action; with `each` it is called once per entry and every output is a list."""
         if step.each is None:
-            return dict(self._call(step, action, folder, self.context))
+            return dict(self._call(step, action, self._work(row, folder), self.context))
         given: list[Mapping[str, Any]] = []
         entries = turns.entries_of(step, self.context)
         for count, (key, value) in enumerate(entries, 1):
             self._go_on()
             self.journal.info(f"{count} of {len(entries)}: {key}")
-            each = {"key": key, "value": value}
-            given.append(self._call(step, action, folder, {**self.context, "each": each}))
+            context = {**self.context, "each": {"key": key, "value": value}}
+            given.append(self._call(step, action, self._work(row, folder, count - 1), context))
         return turns.gathered(given)
 
-    def _call(
-        self, step: Step, action: Action, folder: Path, context: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
+    def _call(self, step: Step, action: Action, work: Work, context: Mapping[str, Any]) -> Mapping[str, Any]:
         renderer = Renderer({**context, "secrets": dict(self.secrets)})
         given = renderer.data(step.input, where="input")
         action.check(given)
-        work = Work(
+        return action.perform(work, given)
+
+    def _work(self, row: RunStep, folder: Path, turn: int = 0) -> Work:
+        return Work(
             workspace=Workspace(folder),
             sources=self.sources,
             journal=self.journal,
@@ -207,8 +209,9 @@ class Runner:
             requested_at=self.intent.requested_at,
             go_on=self._go_on,
             scratch=self.store.scratch,
+            effects=StepEffects(self.execution, row, turn),
+            hide=self.masker.learn,
         )
-        return action.perform(work, given)
 
     def _end(
         self,

@@ -21,7 +21,7 @@ from control.capability import Draft
 from control.errors import InvalidParameters, NotWaiting
 from control.models import FINAL_STATES, Intent, State, User
 from control.subjects import resolve
-from scaffolder import answers, sealing
+from scaffolder import answers, effects, sealing
 from scaffolder.document import Blueprint
 from scaffolder.errors import ActionFailed
 from scaffolder.models import Run, RunStep
@@ -30,7 +30,7 @@ from scaffolder.workspace import Store
 CAPABILITY = "scaffolder.run"
 # A failed run can be run again for so long; after that its secrets, then its files, are gone.
 KEEP_SECRETS = timedelta(hours=24)
-KEEP_FILES = timedelta(days=7)
+KEEP_FILES = timedelta(days=7)  # and what steps did outside, so that a retry does it no second time
 
 
 def start(
@@ -120,13 +120,14 @@ def record(intent: Intent, document: Mapping[str, Any], blueprint: Blueprint) ->
 def forget(run_id: UUID) -> None:
     """The run is over for good: its secrets and its files go."""
     Run.objects.filter(pk=run_id).update(sealed_secrets=None)
+    effects.forget(Q(step__run=run_id))
     Store(run_id).remove()
 
 
 def forget_ended(*, at: datetime) -> int:
     """Erase the secrets of runs that ended without a worker noticing, and of failed ones after a while.
 
-    Returns how many runs lost something.
+    Returns how many things were erased.
     """
     over = Q(intent__state__in=FINAL_STATES - {State.FAILED})
     failed = Q(intent__state=State.FAILED)
@@ -134,6 +135,11 @@ def forget_ended(*, at: datetime) -> int:
         over | failed & Q(intent__finished_at__lt=at - KEEP_SECRETS)
     )
     count = stale_secrets.update(sealed_secrets=None)
+    of_run = "step__run__intent__"
+    count += effects.forget(
+        Q(**{f"{of_run}state__in": FINAL_STATES - {State.FAILED}})
+        | Q(**{f"{of_run}state": State.FAILED, f"{of_run}finished_at__lt": at - KEEP_FILES})
+    )
     return count + _remove_files(at)
 
 

@@ -27,16 +27,17 @@ def _cipher() -> Fernet:
     return Fernet(base64.urlsafe_b64encode(digest))
 
 
-def seal(secrets: Mapping[str, str]) -> bytes:
+def seal(secrets: Mapping[str, Any]) -> bytes:
+    """JSON data, encrypted."""
     return _cipher().encrypt(json.dumps(dict(secrets)).encode())
 
 
-def unseal(sealed: bytes | memoryview | None) -> dict[str, str]:
+def unseal(sealed: bytes | memoryview | None) -> dict[str, Any]:
     """Raises `ActionFailed` when they were sealed under another SECRET_KEY."""
     if not sealed:
         return {}
     try:
-        opened: dict[str, str] = json.loads(_cipher().decrypt(bytes(sealed)))
+        opened: dict[str, Any] = json.loads(_cipher().decrypt(bytes(sealed)))
     except InvalidToken:
         raise ActionFailed(
             "The secrets of this run cannot be opened, because the portal's SECRET_KEY has changed. Start a new run."
@@ -48,8 +49,13 @@ class Masker:
     """Puts *** in the place of secrets, also where they are quoted, escaped or encoded."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST_MASKED}
-        self._forms = sorted(forms, key=len, reverse=True)
+        self._forms: list[str] = []
+        for secret in secrets:
+            self.learn(secret)
+
+    def learn(self, secret: str) -> None:
+        forms = {form for form in _forms(secret) if len(form) >= SHORTEST_MASKED}
+        self._forms = sorted({*self._forms, *forms}, key=lambda form: (-len(form), form))
 
     def text(self, text: str) -> str:
         for form in self._forms:

@@ -35,7 +35,8 @@ def actions(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     groups = action_list.read(text)
     count = sum(len(group.entries) for group in groups)
-    return render(request, "scaffolder/action_list.html", {"groups": groups, "count": count, "text": text})
+    context = {"groups": groups, "count": count, "text": text, "problems": action_list.problems()}
+    return render(request, "scaffolder/action_list.html", context)
 
 
 @login_required

@@ -1,6 +1,11 @@
-"""The actions that steps of templates may name, each with its input, description and example."""
+"""The actions that steps of templates may name, each with its input, description and example.
+
+Those of installed packages are read when somebody first asks, for they import what needs the portal to be set up.
+"""
 
 from __future__ import annotations
+
+from functools import cache
 
 from scaffolder.actions import (
     cataloguing,
@@ -11,11 +16,13 @@ from scaffolder.actions import (
     github,
     github_more,
     gitlab,
+    packages,
     publishing,
 )
 from scaffolder.actions.base import Action
+from scaffolder.actions.packages import Found, Problem
 
-_ACTIONS = {
+_OWN = {
     action.name: action
     for action in (
         *fetching.ACTIONS,
@@ -31,13 +38,28 @@ _ACTIONS = {
 }
 
 
+@cache
+def _found() -> Found:
+    return packages.read(_OWN)
+
+
 def find(name: str) -> Action | None:
-    return _ACTIONS.get(name)
+    return _found().actions.get(name)
 
 
 def names() -> list[str]:
-    return sorted(_ACTIONS)
+    return sorted(_found().actions)
 
 
 def every() -> list[Action]:
-    return [_ACTIONS[name] for name in names()]
+    return [_found().actions[name] for name in names()]
+
+
+def problems() -> tuple[Problem, ...]:
+    """What packages offer that cannot be used, and why."""
+    return _found().problems
+
+
+def read_again() -> None:
+    """Look for packages anew, as a process does when it starts."""
+    _found.cache_clear()

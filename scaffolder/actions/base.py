@@ -39,6 +39,13 @@ class Journal(Protocol):
     def warning(self, text: str) -> None: ...
 
 
+class Effects(Protocol):
+    """What a step has done outside, kept with the run until it ends."""
+
+    def once(self, name: str, do: Callable[[str], Any]) -> Any:
+        """As `Work.once`."""
+
+
 @dataclass
 class Work:
     """Everything that one call of an action may use."""
@@ -50,14 +57,25 @@ class Work:
     requested_at: datetime  # one moment for all tries of a run, so that what they make is the same
     go_on: Callable[[], None]  # call between parts of long work; raises when the run was cancelled
     scratch: Callable[[], Path]  # makes a folder outside the workspace
+    effects: Effects
+    hide: Callable[[str], None]  # from here on this text is a secret: masked in log, outputs and errors
     budget: Budget | None = None  # what all rendering together may cost, where somebody waits for it
+
+    def once(self, name: str, do: Callable[[str], Any]) -> Any:
+        """What `do` returns; a later try of the same step gets what the first one did, and does nothing.
+
+        `do` gets a key that is the same in every try. A worker may die after the effect and before it is written down,
+        so hand the key on to systems that take one (`Idempotency-Key`), or look there before you make anything. `name`
+        tells the effects of one step apart. What is returned must be JSON; it is kept sealed until the run ends.
+        """
+        return self.effects.once(name, do)
 
 
 Perform = Callable[[Work, Input], Output]
 Foresee = Callable[[Input], list[Change]]
 
 
-def _nothing_outside(given: Input) -> list[Change]:  # noqa: ARG001  the shape of Foresee
+def nothing_outside(given: Input) -> list[Change]:  # noqa: ARG001  the shape of Foresee
     return []
 
 
@@ -77,9 +95,14 @@ class Action:
     example: str  # YAML of one step
     output: Mapping[str, Any] = field(default_factory=dict)
     changes_files: bool = False
-    foresee: Foresee = _nothing_outside
+    foresee: Foresee = nothing_outside
     is_contained: bool = False
     pretend: Perform | None = None
+    origin: str = ""  # the package that it comes from, with its version; empty for Portico's own
+
+    @property
+    def changes_outside(self) -> bool:
+        return self.foresee is not nothing_outside
 
     @cached_property
     def _validator(self) -> Draft7Validator:

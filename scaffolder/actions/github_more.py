@@ -21,12 +21,10 @@ def _dispatch(work: Work, given: Input) -> Output:
     workflow, ref = str(given["workflowId"]), str(given["branchOrTagName"])
     inputs = {key: _plain(value) for key, value in (given.get("workflowInputs") or {}).items()}
     with hosts.opened(place) as api:
-        api.change(
-            "POST",
-            f"/repos/{place.full_name}/actions/workflows/{quote(workflow, safe='')}/dispatches",
-            f"start the workflow {workflow}",
-            {"ref": ref, "inputs": inputs},
-        )
+        path = f"/repos/{place.full_name}/actions/workflows/{quote(workflow, safe='')}/dispatches"
+        data = {"ref": ref, "inputs": inputs}
+        # GitHub has no way to ask whether it was started already.
+        work.once("dispatch", lambda _key: api.change("POST", path, f"start the workflow {workflow}", data))
     work.journal.info(f"Started {workflow} of {place.full_name} at {ref}")
     return {}
 

@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from control import policy
 from control.models import PolicyRevision
-from tests.scaffolder.bench import Bench
+from scaffolder.testing import Bench
 from tests.scaffolder.forge.fixtures import gitea_server, github_server, gitlab_server
 
 __all__ = ["gitea_server", "github_server", "gitlab_server"]

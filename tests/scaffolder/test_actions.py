@@ -16,8 +16,8 @@ from scaffolder import actions, workspace
 from scaffolder.actions import fetching
 from scaffolder.actions.cataloguing import target_of
 from scaffolder.errors import ActionFailed, InputInvalid, PathRefused
+from scaffolder.testing import Bench
 from tests import factories
-from tests.scaffolder.bench import Bench
 
 # Every action
 

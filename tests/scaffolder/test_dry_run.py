@@ -223,7 +223,7 @@ def test_an_action_that_says_nothing_of_dry_runs_is_not_called(monkeypatch: pyte
 
     output = {"type": "object", "properties": {"ref": {"type": "string"}, "count": {"type": "number"}}}
     acme = Action("acme:do", "Does it.", {"type": "object"}, perform, "", output, changes_files=True)
-    monkeypatch.setitem(actions._ACTIONS, "acme:do", acme)
+    monkeypatch.setitem(actions._found().actions, "acme:do", acme)
     outcome = tried([{"id": "do", "action": "acme:do"}], output={"ref": "${{ steps.do.output }}"})
     assert states(outcome) == [FORESEEN]
     assert outcome.output == {"ref": {"ref": "<ref>", "count": 1}}
@@ -234,7 +234,7 @@ def test_a_defect_of_an_action_ends_the_dry_run_in_words(monkeypatch: pytest.Mon
         raise KeyError("defect")
 
     acme = Action("acme:do", "Does it.", {"type": "object"}, perform, "", is_contained=True)
-    monkeypatch.setitem(actions._ACTIONS, "acme:do", acme)
+    monkeypatch.setitem(actions._found().actions, "acme:do", acme)
     outcome = tried([{"action": "acme:do"}])
     assert outcome.problem is not None
     assert outcome.problem.words.startswith("Portico met a defect (KeyError).")

@@ -9,8 +9,8 @@ from pytest_django.fixtures import Settings
 
 from scaffolder.errors import ActionFailed, InputInvalid
 from scaffolder.git import NameTaken
+from scaffolder.testing import Bench
 from tests.catalog.hosts.server import TOKEN, Reply
-from tests.scaffolder.bench import Bench
 from tests.scaffolder.forge.fixtures import Server
 
 pytestmark = [pytest.mark.service, pytest.mark.django_db]

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 from scaffolder import actions
 from scaffolder.errors import ActionFailed
 from scaffolder.hosting import places
-from tests.scaffolder.bench import Bench
+from scaffolder.testing import Bench
 
 GITHUB = {"repoUrl": "github.example?owner=acme&repo=payout"}
 GITLAB = {"repoUrl": "gitlab.example?owner=acme/pay&repo=payout"}

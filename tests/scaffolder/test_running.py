@@ -238,7 +238,7 @@ def test_a_defect_is_told_without_its_words(maya: User, monkeypatch: pytest.Monk
 
     found = actions.find("debug:log")
     assert found is not None
-    monkeypatch.setitem(actions._ACTIONS, "debug:log", _with_perform(found, broken))
+    monkeypatch.setitem(actions._found().actions, "debug:log", _with_perform(found, broken))
     done = run(template(document([log_step("x")])), by=maya)
     assert "Portico met a defect (RuntimeError)" in finish(done)
     assert "internal words" not in finish(done) + log_of(done)
@@ -250,7 +250,7 @@ def test_a_full_disk_is_told_in_the_words_of_the_machine(maya: User, monkeypatch
 
     found = actions.find("debug:log")
     assert found is not None
-    monkeypatch.setitem(actions._ACTIONS, "debug:log", _with_perform(found, full))
+    monkeypatch.setitem(actions._found().actions, "debug:log", _with_perform(found, full))
     done = run(template(document([log_step("x")])), by=maya)
     assert "could not do this: No space left on device." in finish(done)
     assert "/secret/place" not in finish(done) + log_of(done)
@@ -281,7 +281,7 @@ def _die_in(monkeypatch: pytest.MonkeyPatch, name: str, *, after: bool) -> None:
             action.perform(work, given)
         raise WorkerDies
 
-    monkeypatch.setitem(actions._ACTIONS, name, _with_perform(action, dying))
+    monkeypatch.setitem(actions._found().actions, name, _with_perform(action, dying))
 
 
 def _let_the_lease_run_out(run_id: UUID) -> None:
@@ -342,7 +342,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(maya: User, monkeypatch: py
         Intent.objects.update(lease="00000000-0000-0000-0000-000000000001")
         return {"x": 1}
 
-    monkeypatch.setitem(actions._ACTIONS, "debug:log", _with_perform(action, overtaken))
+    monkeypatch.setitem(actions._found().actions, "debug:log", _with_perform(action, overtaken))
     started = templates.start(template(document([log_step("x")])), by=maya)
     execution.run(started.pk)
     row = started.steps.get()
@@ -386,7 +386,7 @@ def test_a_cancelled_run_stops_before_its_next_step_and_loses_its_files(
         intents.cancel(Intent.objects.get().pk, by=maya)
         return {}
 
-    monkeypatch.setitem(actions._ACTIONS, "debug:log", _with_perform(action, cancelling))
+    monkeypatch.setitem(actions._found().actions, "debug:log", _with_perform(action, cancelling))
     steps = [templates.template_step(), log_step("x"), publish_step()]
     done = run(template(document(steps), {"skeleton/a": "a"}), by=maya)
     assert finish(done) == "cancelled"

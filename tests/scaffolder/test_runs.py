@@ -185,7 +185,10 @@ def test_a_plan_survives_templates_whose_input_makes_no_sense(maya: User) -> Non
         publish_step("${{ a || b }}"),
         {"action": "publish:git", "input": {"repoUrl": 5}},
     ]
-    assert _plan(template(document(steps)), {}, maya).changes == ()
+    plan = _plan(template(document(steps)), {}, maya)
+    assert {(change.sign, change.where) for change in plan.changes} == {("~", "publish:git")}
+    assert all("is known when it runs" in change.what for change in plan.changes)
+    assert "Nothing outside changes" not in plan.summary
 
 
 # Approval
@@ -255,7 +258,7 @@ def test_a_secret_reaches_the_step_and_nothing_that_is_stored(
         action.perform(work, given)
         return {"echo": given["message"], "coded": json.dumps({"t": given["message"]})}
 
-    monkeypatch.setitem(actions._ACTIONS, "debug:log", _with_perform(action, watching))
+    monkeypatch.setitem(actions._found().actions, "debug:log", _with_perform(action, watching))
     entity = _with_secret(
         [log_step("Bearer ${{ secrets.token }}", id="a"), log_step("${{ steps.a.output.echo }}")],
         {"text": [{"content": "${{ steps.a.output.echo }} ${{ secrets.token }}"}]},
@@ -301,7 +304,7 @@ def test_a_defect_s_traceback_in_the_worker_s_log_is_masked(
     def broken(work: Work, given: Input) -> Output:
         raise RuntimeError(f"cannot use {given['message']}")
 
-    monkeypatch.setitem(actions._ACTIONS, "debug:log", _with_perform(action, broken))
+    monkeypatch.setitem(actions._found().actions, "debug:log", _with_perform(action, broken))
     done = templates.run(
         _with_secret([log_step("${{ secrets.token }}")]), {"name": "a"}, by=maya, secrets={"token": SECRET}
     )
