@@ -8,7 +8,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import get_lexer_by_name
+from pygments.lexers import find_lexer_class_for_filename, get_lexer_by_name
 from pygments.util import ClassNotFound
 
 # Longer texts are shown plain: colouring a megabyte takes seconds.
@@ -41,6 +41,12 @@ def source_lines(
         for number, html in enumerate(_html(text, language), first)
     ]
     return Source(lines, cut)
+
+
+def language_of(filename: str) -> str:
+    """The language that a file's name says; `text` where it says none."""
+    found = find_lexer_class_for_filename(filename)
+    return str(found.aliases[0]) if found and found.aliases else "text"
 
 
 def _html(text: str, language: str) -> list[SafeString]:

@@ -146,14 +146,20 @@ class Outcome:
 
 
 def of_entity(
-    template: Entity, values: Mapping[str, Any], *, person: User, secrets: Collection[str] = ()
+    template: Entity,
+    values: Mapping[str, Any],
+    *,
+    person: User,
+    secrets: Collection[str] = (),
+    context: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """A template of the catalogue, with its files as they were read last. `values` are checked answers.
 
-    Raises `TemplateUnusable` or `Busy`.
+    `person` is who will see the outcome, and bounds what it may tell; `context` what expressions see of whoever asked,
+    where that is somebody else. Raises `TemplateUnusable` or `Busy`.
     """
     with _alone(), _folder() as folder:
-        trying = _Trying(folder, person, secrets, _OfEntity(template))
+        trying = _Trying(folder, person, secrets, _OfEntity(template), context)
         return trying.outcome_of(template.document, values, template.source_text, template.source_line)
 
 

@@ -11,12 +11,12 @@ from django.http import QueryDict
 from catalog.models import Entity
 from control import intents
 from control.capability import Draft
-from control.errors import InvalidParameters
+from control.errors import ControlError, InvalidParameters
 from control.intents import Preview
 from control.models import Decision, Intent, User
 from control.stage_board import forecast
 from control.subjects import resolve
-from scaffolder import markdown, runs
+from scaffolder import dry_run, markdown, runs
 from scaffolder.forms import review, secret_answers
 from scaffolder.forms.carrying import Carried, pack, unpack
 from scaffolder.forms.fields import Field, every, fields_of, id_of
@@ -26,6 +26,7 @@ from scaffolder.forms.pickers import Catalogue
 from scaffolder.forms.schema import Page, Path, pages_of
 from scaffolder.forms.steps import Shown, Steps
 from scaffolder.hosting import places
+from scaffolder.trial_page import Trial
 
 LONGEST_REASON = 1_000
 
@@ -193,6 +194,16 @@ def review_context(form: TemplateForm, sending: Sending) -> dict[str, Any]:
         }
     except InvalidParameters as problem:
         return {**context, "refusals": problem.fields}
+
+
+def trial_context(form: TemplateForm) -> dict[str, Any]:
+    """What the answers of the review would make: `trial`, or why there is none (`trial_refusal`)."""
+    secrets = [question.name for question in form.steps.secrets()]
+    try:
+        outcome = dry_run.of_entity(form.template, form.steps.values(), person=form.user, secrets=secrets)
+    except ControlError as refusal:
+        return {"is_tried": True, "trial_refusal": str(refusal)}
+    return {"is_tried": True, "trial": Trial(outcome)}
 
 
 def _frame(form: TemplateForm, now: int) -> dict[str, Any]:

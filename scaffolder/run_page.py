@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,40 +11,26 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.urls import NoReverseMatch, reverse
-from django.utils.safestring import SafeString
 
-from catalog.known_links import safe_url
+from catalog.models import Entity
 from catalog.refs import RefInvalid, parse
 from control import clock, inbox, people
+from control.errors import ControlError
 from control.models import Approval, AuditEvent, Intent, State, User
 from control.stage_board import Board, board_of
 from control.templatetags.times import took
-from scaffolder import markdown
+from scaffolder import dry_run
+from scaffolder.context import base_context
 from scaffolder.forms import review
-from scaffolder.forms.kinds import label_of
 from scaffolder.models import Run, RunLog, RunStep
+from scaffolder.output_rows import facts, outputs, texts
+from scaffolder.trial_page import Trial
 from scaffolder.words import LOG_LEVELS, RUN_MARKS, STEP_MARKS
 
 LOG_SHOWN = 500  # lines; older ones are in the raw log
 STEPS_SHOWN = 300
 EVENTS_SHOWN = 100
 APPROVERS_SHOWN = 5
-OUTPUTS_SHOWN = 50
-_LINK_ICONS = {
-    **dict.fromkeys(("code", "github", "gitlab", "git", "repository"), "git-branch"),
-    **dict.fromkeys(("catalog", "kind:component", "component"), "box"),
-    **dict.fromkeys(("docs", "techdocs", "kind:document"), "book-open"),
-    **dict.fromkeys(("web", "website", "kind:website"), "globe"),
-    **dict.fromkeys(("group", "team"), "users"),
-    "dashboard": "gauge",
-    "cloud": "cloud",
-    "user": "user",
-    "database": "database",
-    "email": "mail",
-    "chat": "message-square",
-    "help": "circle-help",
-    "kind:api": "braces",
-}
 
 
 @dataclass(frozen=True)
@@ -73,15 +59,6 @@ class StepRow:
     state: str
     mark: str
     took: str
-
-
-@dataclass(frozen=True)
-class Output:
-    title: str
-    url: str
-    icon: str
-    is_here: bool  # leads to a page of Portico
-    note: str = ""
 
 
 def find_run(run_id: UUID, user: User) -> Run:
@@ -199,6 +176,26 @@ def page_context(run: Run, user: User) -> dict[str, Any]:
     }
 
 
+def trial_context(run: Run, viewer: User) -> dict[str, Any]:
+    """What the run would make, with the template that was asked for and the answers as they were given.
+
+    Entities that steps fetch are those that `viewer` may see. `trial`, or why there is none (`trial_refusal`).
+    """
+    found = Entity.objects.select_related("location").filter(ref=run.template_ref).first()
+    if found is None:
+        return {"trial_refusal": f"The template {run.template_ref} is no longer in the catalogue."}
+    if found.document != run.template:
+        found.document, found.source_text = run.template, ""
+    asked_by = base_context(run.values, run.intent.requested_by)
+    try:
+        outcome = dry_run.of_entity(
+            found, run.values, person=viewer, secrets=run.secret_names, context=asked_by
+        )
+    except ControlError as refusal:
+        return {"trial_refusal": str(refusal)}
+    return {"trial": Trial(outcome)}
+
+
 def _events(intent: Intent) -> QuerySet[AuditEvent]:
     return intent.events.order_by("id")
 
@@ -233,48 +230,3 @@ def answers(run: Run) -> list[review.Answer]:
     """The answers under the names that the template's expressions use; secrets by name only."""
     given = [review.Answer(name, review.words_of(value), is_code=True) for name, value in run.values.items()]
     return [*given, *(review.Answer(name, review.NOT_SHOWN, is_quiet=True) for name in run.secret_names)]
-
-
-def outputs(output: Mapping[str, Any]) -> list[Output]:
-    links = output.get("links")
-    found = (_output(link) for link in links[:OUTPUTS_SHOWN]) if isinstance(links, list) else ()
-    return [one for one in found if one]
-
-
-def _output(link: Any) -> Output | None:
-    if not isinstance(link, Mapping):
-        return None
-    icon = _LINK_ICONS.get(str(link.get("icon", "")).lower(), "link")
-    url, is_here = _address(link)
-    title = str(link.get("title") or link.get("entityRef") or link.get("url") or "")
-    note = "" if url else str(link.get("url") or link.get("entityRef") or "no address")
-    return Output(title, url, icon, is_here, note) if title else None
-
-
-def _address(link: Mapping[str, Any]) -> tuple[str, bool]:
-    """A page of the catalogue, or an address that a browser may follow."""
-    if ref := link.get("entityRef"):
-        try:
-            found = parse(str(ref).lower())
-            return reverse("catalog:entity", args=[found.kind, found.namespace, found.name]), True
-        except (RefInvalid, NoReverseMatch):
-            return "", True
-    return safe_url(str(link.get("url") or "")) or "", False
-
-
-def texts(output: Mapping[str, Any]) -> list[tuple[str, SafeString]]:
-    found = output.get("text")
-    rows = (
-        [row for row in found[:OUTPUTS_SHOWN] if isinstance(row, Mapping)] if isinstance(found, list) else []
-    )
-    return [(str(row.get("title") or ""), markdown.text(str(row.get("content") or ""))) for row in rows]
-
-
-def facts(output: Mapping[str, Any]) -> list[review.Answer]:
-    """Other keys of `output`: free in Backstage, shown as they are."""
-    rest = {key: value for key, value in output.items() if key not in ("links", "text")}
-    return [
-        review.Answer(label_of({}, (str(key),)), review.words_of(value), is_code=True)
-        for key, value in list(rest.items())[:OUTPUTS_SHOWN]
-        if value not in (None, "", [], {})
-    ]

@@ -16,6 +16,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/", views.run, name="run"),
     path("runs/<uuid:run_id>/log/", views.log, name="log"),
     path("runs/<uuid:run_id>/log.txt", views.log_raw, name="log_raw"),
+    path("runs/<uuid:run_id>/trial/", views.run_trial, name="run_trial"),
     path("runs/<uuid:run_id>/cancel/", views.cancel, name="cancel"),
     path("runs/<uuid:run_id>/retry/", views.retry, name="retry"),
     path("runs/<uuid:run_id>/withdraw/", views.withdraw, name="withdraw"),

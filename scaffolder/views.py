@@ -18,7 +18,7 @@ from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefre
 from catalog.entity_page import find_entity
 from catalog.models import Entity
 from control import intents
-from control.models import Intent
+from control.models import Intent, State
 from control.web import person, wants_fragment
 from scaffolder import action_list, form_page, run_list, run_page, template_list
 from scaffolder.form_page import TemplateForm
@@ -84,12 +84,23 @@ def form(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
 
 def _step(request: HttpRequest, going: TemplateForm) -> HttpResponse:
     shown = going.steps.take(request.POST)
+    if request.POST.get("do") == "try" and shown.reading is None:
+        return _tried(request, going)
     if not shown.wants_submit:
         return _draw(request, form_page.page_context(going, shown), is_refused=bool(shown.problems))
     sent = going.send(request.POST)
     if isinstance(sent, Intent):
         return _go_to(request, sent.get_absolute_url())
     return _draw(request, form_page.review_context(going, sent), is_refused=True)
+
+
+def _tried(request: HttpRequest, going: TemplateForm) -> HttpResponse:
+    """The review with what it would create; alone where only that is asked for."""
+    tried = form_page.trial_context(going)
+    if wants_fragment(request) and request.headers.get("HX-Target") == "trial":
+        return render(request, "scaffolder/_trial.html", tried)
+    sending = form_page.Sending(request.POST.get("reason", "").strip())
+    return _draw(request, {**form_page.review_context(going, sending), **tried})
 
 
 def _begin_again(request: HttpRequest, template: Entity, why: str) -> HttpResponse:
@@ -183,6 +194,17 @@ def log_raw(request: HttpRequest, run_id: UUID) -> StreamingHttpResponse:
     answer["Content-Disposition"] = f'inline; filename="run-{found.intent.short}.log"'
     answer["X-Content-Type-Options"] = "nosniff"
     return answer
+
+
+@login_required
+@require_safe
+def run_trial(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """What a run that nobody has agreed to yet would create, for those who decide and who asked."""
+    found = run_page.find_run(run_id, person(request))
+    if found.intent.state != State.AWAITING_APPROVAL:
+        return redirect(found)
+    context = {"run": found, "intent": found.intent, **run_page.trial_context(found, person(request))}
+    return render(request, "scaffolder/run_trial.html", context)
 
 
 @login_required
