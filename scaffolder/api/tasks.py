@@ -15,6 +15,7 @@ from control.api import ApiError, answer_data
 from control.errors import InvalidParameters, Refused
 from control.models import Intent, State, User
 from scaffolder import runs
+from scaffolder.api.invalid import invalid
 from scaffolder.api.task_documents import CANCELLED, STATUS_OF, states_of, tasks_of
 from scaffolder.api.templates import template_of
 from scaffolder.forms.validator import patience
@@ -62,7 +63,7 @@ def create(request: HttpRequest, user: User) -> HttpResponse:
             key=_key(body),
         )
     except InvalidParameters as problem:
-        return invalid(problem)
+        return invalid(request, problem)
     if intent.state == State.DENIED:
         raise Refused(f"{_why_denied(intent)} The refused run is kept as task {intent.pk}.")
     return answer_data({"id": str(intent.pk)}, 201)
@@ -78,26 +79,6 @@ def _key(body: Mapping[str, Any]) -> UUID:
 def _why_denied(intent: Intent) -> str:
     decision = intent.decisions.latest("id")
     return str(decision.explanation.get("message", "")) or "The rules do not allow this."
-
-
-def invalid(problem: InvalidParameters) -> HttpResponse:
-    """Answers that do not fit, in the shape of Backstage's validator; what was answered is never repeated."""
-    return answer_data({"errors": [_error(field, said) for field, said in problem.fields.items()]}, 400)
-
-
-def _error(field: str, said: str) -> dict[str, Any]:
-    path = field.split(".") if field not in ("values", "template") else []
-    where = ".".join(("instance", *path))
-    return {
-        "path": path,
-        "property": where,
-        "message": said,
-        "schema": {},
-        "instance": {},
-        "name": "portico",
-        "argument": field,
-        "stack": f"{where}: {said}",
-    }
 
 
 def listed(request: HttpRequest, user: User) -> HttpResponse:
@@ -157,7 +138,7 @@ def retry(request: HttpRequest, user: User, task_id: str) -> HttpResponse:
     try:
         runs.retry(run.pk, body.get("secrets"), by=user)
     except InvalidParameters as problem:
-        return invalid(problem)
+        return invalid(request, problem)
     return answer_data({"id": str(run.pk)}, 201)
 
 

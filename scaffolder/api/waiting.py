@@ -8,7 +8,6 @@ is something to tell. Pages always have a thread.
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from uuid import UUID
@@ -17,9 +16,10 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from catalog.api.asked import Parameters
-from control.api import ApiError, answer_data, refusal
+from control.api import ApiError, answer_data
 from control.models import User
 from scaffolder.api.events import LARGEST_ID, Batch, Mark, events_after
+from scaffolder.api.places import Place, Places, all_taken
 from scaffolder.api.tasks import run_of
 
 MOST_WAITING = 2  # of the four threads of a process
@@ -27,30 +27,16 @@ STREAM_SECONDS = 300  # then the client connects again, with `after` or Last-Eve
 POLL_SECONDS = 15  # of one question for events
 LOOK_SECONDS = 0.7  # between two looks at the database
 SIGN_SECONDS = 10  # between two signs of life; the first that cannot be written ends the stream
-_places = threading.BoundedSemaphore(MOST_WAITING)
-
-
-class _Place:
-    """One of the places for those who wait; given back once, whoever notices first that it is free."""
-
-    def __init__(self) -> None:
-        self._is_held = _places.acquire(blocking=False)
-
-    def __bool__(self) -> bool:
-        return self._is_held
-
-    def leave(self) -> None:
-        if self._is_held:
-            self._is_held = False
-            _places.release()
+_FULL = "Too many wait for events here. Ask again in a second."
+_places = Places(MOST_WAITING)
 
 
 def stream(request: HttpRequest, user: User, task_id: str) -> HttpResponseBase:
     """Server-sent events until the run is over, or for `STREAM_SECONDS`."""
     run, mark = run_of(user, task_id), _mark(request)
-    place = _Place()
-    if not place:
-        return _full(request)
+    place = _places.take()
+    if place is None:
+        return all_taken(request, _FULL)
     answer = StreamingHttpResponse(_written(run.pk, mark, place), content_type="text/event-stream")
     answer["Cache-Control"] = "no-cache"
     answer["X-Accel-Buffering"] = "no"  # nginx would keep events until it has many
@@ -58,7 +44,7 @@ def stream(request: HttpRequest, user: User, task_id: str) -> HttpResponseBase:
     return answer
 
 
-def _written(run_id: UUID, mark: Mark, place: _Place) -> Iterator[bytes]:
+def _written(run_id: UUID, mark: Mark, place: Place) -> Iterator[bytes]:
     ends_at = signed_at = time.monotonic()
     ends_at += STREAM_SECONDS
     try:
@@ -85,9 +71,9 @@ def polled(request: HttpRequest, user: User, task_id: str) -> HttpResponse:
     batch = events_after(run.pk, mark)
     if batch.events:
         return answer_data(batch.events)
-    place = _Place()
-    if not place:
-        return _full(request)
+    place = _places.take()
+    if place is None:
+        return all_taken(request, _FULL)
     try:
         return answer_data(_waited(run.pk, mark).events)
     finally:
@@ -110,9 +96,3 @@ def _mark(request: HttpRequest) -> Mark:
             raise ApiError(400, "Last-Event-ID is not the id of an event.")
         after = int(last)
     return Mark.of(after or 0)
-
-
-def _full(request: HttpRequest) -> HttpResponse:
-    answer = refusal(request, 503, "Too many wait for events here. Ask again in a second.")
-    answer["Retry-After"] = "1"
-    return answer

@@ -208,15 +208,15 @@ def test_the_number_of_queries_does_not_grow_with_the_log(maya: User, maya_calls
 
 @pytest.fixture
 def all_places_taken() -> Iterator[None]:
-    taken = [waiting._Place() for _ in range(waiting.MOST_WAITING)]
-    assert all(taken)
+    taken = [place for _ in range(waiting.MOST_WAITING) if (place := waiting._places.take())]
+    assert len(taken) == waiting.MOST_WAITING
     yield
     for place in taken:
         place.leave()
 
 
 def free_places() -> int:
-    taken = [place for _ in range(waiting.MOST_WAITING + 1) if (place := waiting._Place())]
+    taken = [place for _ in range(waiting.MOST_WAITING + 1) if (place := waiting._places.take())]
     for place in taken:
         place.leave()
     return len(taken)
