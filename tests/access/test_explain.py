@@ -231,6 +231,7 @@ def test_another_moment_may_be_asked_about(
     assert "Only until six." in page(client_for(maya), **asked, at="2026-11-25T22:00")
 
 
+@pytest.mark.slow
 def test_the_page_costs_the_same_for_many_holders_and_rules(
     maya: User, tomas: User, client_for: SignedIn, tmp_path: Path
 ) -> None:

@@ -360,6 +360,7 @@ def test_a_defect_in_the_database_is_noted_and_stops_nothing_else(
     assert not OutsideRight.objects.get(grants=well).last_error
 
 
+@pytest.mark.slow
 def test_a_target_that_is_down_does_not_keep_a_sweep(
     tomas: User, support: Group, outside: Remembering, monkeypatch: pytest.MonkeyPatch
 ) -> None:

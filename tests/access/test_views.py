@@ -359,6 +359,7 @@ def _queries(client: Client, url: str) -> int:
 @pytest.mark.parametrize(
     "url", ["/access/", f"/access/request/?entity={room.REF}", "/catalog/component/default/payments/access/"]
 )
+@pytest.mark.slow
 def test_pages_take_as_many_queries_for_1000_grants_as_for_10(
     maya: User, tomas: User, client_for: SignedIn, url: str
 ) -> None:

@@ -186,6 +186,7 @@ HARMLESS: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("case", HARMLESS)
+@pytest.mark.slow
 def test_it_is_taken_and_does_no_harm(
     attacked: Place, case: str, maya: User, client_for: Callable[[User], Client]
 ) -> None:

@@ -274,6 +274,7 @@ def _is_held(key: int) -> bool:
         return cursor.fetchone() is not None
 
 
+@pytest.mark.slow
 def test_the_number_of_queries_does_not_grow_with_the_number_of_entities(db: None, tmp_path: Path) -> None:
     counts = []
     for size in (30, 1_000):  # up to twenty have an event each

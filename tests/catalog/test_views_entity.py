@@ -339,6 +339,7 @@ def test_tabs_are_only_read(reader: Client, payments_service: Entity, tab: str) 
 
 
 @pytest.mark.parametrize("tab", ["", "dependencies/", "source/", "activity/"])
+@pytest.mark.slow
 def test_a_thousand_neighbours_cost_as_many_queries_as_ten(
     reader: Client, payments_service: Entity, tab: str
 ) -> None:
@@ -351,6 +352,7 @@ def test_a_thousand_neighbours_cost_as_many_queries_as_ten(
     assert queries(reader, url) == few
 
 
+@pytest.mark.slow
 def test_a_group_that_owns_a_thousand_costs_as_many_queries_as_one_that_owns_ten(
     reader: Client, payments_service: Entity
 ) -> None:

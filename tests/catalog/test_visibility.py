@@ -189,6 +189,7 @@ def open_location(quasar: Entity) -> str:
 
 
 @pytest.mark.parametrize(("url", "shows"), PAGES)
+@pytest.mark.slow
 def test_a_hidden_entity_is_on_no_page_of_a_stranger_and_on_those_of_who_may_see_it(
     quasar: Entity,
     url: str,
@@ -646,6 +647,7 @@ def test_rules_and_groups_are_read_once_for_a_page(
 
 
 @pytest.mark.parametrize("url", ["/catalog/", "/locations/", "/catalog/system/default/money/"])
+@pytest.mark.slow
 def test_hiding_costs_no_query_for_each_row(
     quasar: Entity, stranger: User, url: str, client_for: Callable[[User], Client]
 ) -> None:

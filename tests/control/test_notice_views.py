@@ -108,6 +108,7 @@ def test_names_are_shown_and_not_run(maya: User, client_for: SignedIn) -> None:
 
 
 @pytest.mark.parametrize("path", ["/notifications/", "/notifications/bell/"])
+@pytest.mark.slow
 def test_many_cost_as_much_as_few(path: str, maya: User, client_for: SignedIn) -> None:
     client = client_for(maya)
     counts = []

@@ -154,6 +154,7 @@ def test_what_people_write_is_never_markup(owner: Client, maya: User, tomas: Use
 
 
 @pytest.mark.parametrize("tab", ["waiting", "mine", "decided"])
+@pytest.mark.slow
 def test_the_number_of_queries_does_not_grow_with_the_inbox(
     owner: Client, maya: User, tomas: User, tab: str
 ) -> None:

@@ -201,6 +201,7 @@ def address() -> str:
     return os.environ["DATABASE_URL"]
 
 
+@pytest.mark.slow
 def test_a_first_start_looks_like_a_portal_in_use_and_a_second_changes_nothing(home: Path) -> None:
     first = demo.load(home, database_url=address())
     assert first.notes == []
@@ -308,6 +309,7 @@ def row_counts() -> dict[str, int]:
     return {model.__name__: model.objects.count() for model in models}
 
 
+@pytest.mark.slow
 def test_a_load_that_stopped_in_the_middle_goes_on_without_doing_anything_twice(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -188,6 +188,7 @@ def test_a_secret_that_waits_and_works_is_nowhere_in_clear(
 
 
 @pytest.mark.parametrize("way", FAIL)
+@pytest.mark.slow
 def test_a_step_that_fails_over_a_secret_does_not_tell_it(
     way: str,
     maya: User,

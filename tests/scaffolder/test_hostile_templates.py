@@ -166,6 +166,7 @@ def test_growth_in_an_expression_of_a_step_is_stopped(maya: User) -> None:
     assert "text of more than" in finish(run(template(document([step])), by=maya))
 
 
+@pytest.mark.slow
 def test_a_log_without_end_is_cut(maya: User) -> None:
     step = log_step("${{ 'line\\n'.repeat(30000) }}")
     done = run(template(document([step])), by=maya)
@@ -305,6 +306,7 @@ def test_answers_that_are_deep_but_bearable_run(maya: User) -> None:
         {f"a{number}": "${{ parameters.list | length }}" + str(number) for number in range(4_000)},
     ],
 )
+@pytest.mark.slow
 def test_a_plan_is_made_soon_whatever_the_template_asks(maya: User, given: dict[str, str]) -> None:
     steps = [{"action": "debug:log", "input": {"extra": given}} for _ in range(20)]
     entity = template(document(steps))

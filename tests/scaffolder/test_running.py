@@ -290,6 +290,7 @@ def _let_the_lease_run_out(run_id: UUID) -> None:
 
 @pytest.mark.parametrize("name", ["fetch:template", "publish:git", "catalog:register"])
 @pytest.mark.parametrize("after", [False, True])
+@pytest.mark.slow
 def test_a_worker_that_dies_in_a_step_leaves_each_effect_once(
     maya: User, monkeypatch: pytest.MonkeyPatch, name: str, after: bool
 ) -> None:

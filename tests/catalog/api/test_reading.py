@@ -387,6 +387,7 @@ def test_a_body_that_is_no_json_is_400(maya_calls: Caller) -> None:
         "/entities/by-name/api/default/pay-api/ancestry",
     ],
 )
+@pytest.mark.slow
 def test_the_number_of_queries_does_not_grow_with_the_entities(maya_calls: Caller, path: str) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as found:
