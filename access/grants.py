@@ -7,7 +7,7 @@ Running out needs nobody: whether a grant holds is asked at the database's clock
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ from control.models import Approval, Intent, User, open_account
 from control.templatetags.times import clock_words
 
 _ONE_EMERGENCY = "grant_one_emergency"  # the constraint in migration 0005
-_HOLDER_LOCK = 7_341  # with the holder's key: one window of a person is opened at a time
+_HOLDER_LOCK = 7_341  # with the holder's key: one window of a person is opened or ended at a time
 log = logging.getLogger(__name__)
 
 
@@ -43,7 +43,7 @@ def open_for(intent: Intent) -> Grant:
     expires_at = min(starts_at + length, windows.end_of(intent.parameters) or starts_at + length)
     if expires_at <= starts_at:
         raise TooLate("The time that was asked for is over. It can be asked for again.")
-    _refuse_too_many(intent)
+    _refuse_what_changed_meanwhile(intent)
     grant = _created(
         intent=intent,
         user=intent.requested_by,
@@ -96,20 +96,29 @@ def _opened_words(grant: Grant, now: datetime) -> str:
     return f"{grant.role_title} {until}"
 
 
-def _refuse_too_many(intent: Intent) -> None:
-    """Of two approvals at once each would find room for one more window: here the second waits, and looks again."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_HOLDER_LOCK, intent.requested_by_id])
-    draft = intents.draft_of(intent)
-    if registry.get(intent.capability).ask(draft).windows_before:
+def _refuse_what_changed_meanwhile(intent: Intent) -> None:
+    """Of two approvals at once each would find room for one more window, and one window could carry on another that is
+    being ended: here the second waits, and looks again."""
+    _lock_holder(intent.requested_by_id)
+    ask = registry.get(intent.capability).ask(intents.draft_of(intent))
+    if ask.windows_before or ask.starts_in > timedelta(0):
         verdict = intents.verdict_now(intent)
-        if verdict.failed_about == "extension":
+        if verdict.failed_about in ("extension", "start"):
             raise Refused(verdict.message)
+
+
+def _lock_holder(user_id: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_HOLDER_LOCK, user_id])
 
 
 @transaction.atomic
 def revoke(grant_id: UUID, *, by: User, reason: str = "") -> Grant:
-    """End a grant now. Raises `NotYours` or `AlreadyEnded`. Locks the grant; outside systems are told on commit."""
+    """End a grant now. Raises `NotYours` or `AlreadyEnded`. Locks the grant; outside systems are told on commit.
+
+    Waits for a window of the same person that is being opened, and keeps others from being opened meanwhile.
+    """
+    _lock_holder(Grant.objects.values_list("user", flat=True).get(pk=grant_id))
     grant = Grant.objects.select_for_update(of=("self",)).select_related("user", "intent").get(pk=grant_id)
     if not may_end(grant, by):
         raise NotYours(

@@ -52,9 +52,14 @@ class Story:
         read = f"Portico read the membership back and found it.{native}"
         self._tell(intent, "outside.observed_present", "Observed in place", read)
 
-    def settled(self, now: datetime, kept_until: datetime | None) -> None:
-        """Tell the grants that have ended what became of the right."""
+    def settled(self, now: datetime, kept_until: datetime | None, held: Iterable[Need]) -> None:
+        """Tell the grants that have ended what became of the right.
+
+        Those of `held` still did when it was looked at: one that was ended since then is told the next time, when the
+        right has followed.
+        """
         ended = self.right.needs.filter(settled_at=None, grant__in=Grant.objects.ended(now))
+        ended = ended.exclude(pk__in=[need.pk for need in held])
         for need in ended.select_related("grant__intent"):
             if kept_until:
                 words = f"Another grant covers it until {clock_words(kept_until, now)}."

@@ -86,7 +86,7 @@ def _bring_about(right: OutsideRight, connector: Connector, now: datetime) -> No
         raise ConnectorError(f"{connector.label} did not take the change. Portico tries again by itself.")
     story = Story(right, connector)
     story.in_place(wanted.needs, was_present=was.present)
-    story.settled(now, wanted.until)
+    story.settled(now, wanted.until, (*wanted.needs, *wanted.refused))
     right.observed = right.Observed.PRESENT if is_now.present else right.Observed.ABSENT
     right.observed_at = clock.now()
     right.native_expiry = ends if is_now.present and connector.ends_natively else None

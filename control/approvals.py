@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Min
 
-from control import audit, clock, people, request_notices, stages
+from control import audit, clock, people, policy, request_notices, stages
 from control.agenda import Agenda, progress_of
 from control.capability import registry
 from control.decide import Verdict
@@ -43,10 +43,11 @@ def approve(
     """Say yes to what `digest` stands for; `narrowed` parameters make it smaller, never larger.
 
     Raises `NotWaiting`, `TooLate`, `PlanChanged`, `OwnRequest`, `AgentsDoNotApprove`, `NotAnApprover`, `Refused`,
-    `InvalidParameters`. Locks the intent.
+    `InvalidParameters`. Locks the intent, and keeps the rules as they are until it is written.
     """
     sitting = _lock_for_answer(intent_id, by, digest)
     intent = sitting.intent
+    policy.stay(to_change=registry.administers(intent.capability))
     if stored_digest_of(intent) != digest:
         raise PlanChanged(
             "This request is not what it was when it was sent. Reject it and let it be asked again."

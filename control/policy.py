@@ -109,8 +109,8 @@ def publish(
 def put_in_force(
     loaded: Loaded, *, by: User | None, origin: Origin = Origin.FILES, note: str = ""
 ) -> PolicyRevision:
-    """The set, unless it is in force already. One publisher at a time."""
-    _lock()
+    """The set, unless it is in force already. One publisher at a time, and not in the midst of an approval."""
+    stay(to_change=True)
     before = in_force()
     if before and before.digest == loaded.digest:
         return before
@@ -132,7 +132,7 @@ def put_proposed_in_force(proposal: PolicyProposal, intent: Intent) -> PolicyRev
 
     The documents must be those whose digest was approved, and still a valid set.
     """
-    _lock()
+    stay(to_change=True)
     before = in_force()
     if before is None or before.pk != proposal.based_on_id:
         raise PlanChanged(
@@ -156,9 +156,15 @@ def put_proposed_in_force(proposal: PolicyProposal, intent: Intent) -> PolicyRev
     return revision
 
 
-def _lock() -> None:
+def stay(*, to_change: bool = False) -> None:
+    """Until this transaction ends nobody else puts rules in force: all that it asks is asked of the same ones.
+
+    `to_change` is for whoever will: they wait for everybody who decides by the rules of before. Say so from the
+    beginning; two who stay and then want to change would wait for each other.
+    """
+    lock = "pg_advisory_xact_lock" if to_change else "pg_advisory_xact_lock_shared"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_PUBLISH_LOCK])
+        cursor.execute(f"SELECT {lock}(%s)", [_PUBLISH_LOCK])
 
 
 def has_rules_of_its_own() -> bool:

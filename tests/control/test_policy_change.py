@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from io import StringIO
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from tests import factories
 from tests.control.conftest import AT_ONCE, RULES
 from tests.control.spine import wish
 from tests.control.test_policy import ROLE, RULE, write
+from tests.locks import at_once, while_uncommitted
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("owners_decide")]
 Enter = Callable[[User], Client]
@@ -368,19 +371,25 @@ def test_two_changes_approved_at_the_same_moment_put_one_in_force(
     """Both were compared with the same rules: the second would undo what the approver of the first one saw."""
     third = factories.user("third.admin", is_staff=True)
     first, second = proposed(root_admin, tmp_path), proposed(third, tmp_path, RULES % 2)
+    late = while_uncommitted(partial(agree, first, other_admin), partial(agree, second, root_admin))
+    assert isinstance(late, PlanChanged)
+    assert PolicyRevision.objects.count() == 2
 
-    def on_own_connection() -> Intent:
-        try:
-            return agree(second, root_admin)
-        finally:
-            connection.close()
 
-    with ThreadPoolExecutor(1) as pool:
-        with transaction.atomic():
-            agree(first, other_admin)
-            other = pool.submit(on_own_connection)
-            from tests.locks import wait_until_somebody_waits_for_a_lock
+@pytest.mark.django_db(transaction=True)
+def test_two_changes_that_are_looked_at_together_do_not_wait_for_each_other(
+    root_admin: User, other_admin: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    third = factories.user("third.admin", is_staff=True)
+    first, second = proposed(root_admin, tmp_path), proposed(third, tmp_path, RULES % 2)
+    look, both_look = approvals._checked_by_rules_of_today, Barrier(2)
 
-            wait_until_somebody_waits_for_a_lock()
-        assert isinstance(other.exception(), PlanChanged)
+    def together(*given: Any) -> Any:
+        with suppress(BrokenBarrierError):
+            both_look.wait(0.2)  # the second does not get here before the first is done
+        return look(*given)
+
+    monkeypatch.setattr(approvals, "_checked_by_rules_of_today", together)
+    came = at_once(partial(agree, first, other_admin), partial(agree, second, root_admin))
+    assert sorted(type(one).__name__ for one in came) == ["Intent", "PlanChanged"]
     assert PolicyRevision.objects.count() == 2

@@ -7,11 +7,13 @@ Every answer here is sent as a browser sends it, by somebody whom the rules name
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db.models import F
 from django.test import Client
 
 from access.models import Grant
@@ -278,3 +280,225 @@ def approved_run(approve: Answer, maya: User, tomas: User, tmp_path: Path, size:
     intent = runs.start(template, {"name": "payout", "size": size}, by=maya, reason="Payouts.")
     assert approve(intent, by=tomas).status_code == 302
     return Run.objects.select_related("intent").get(pk=intent.pk)
+
+
+# Where several must agree: in stages, in parts, and when it has waited
+
+
+SECURITY = "group:default/security"
+OWNERS_AGREE, GUARDS_AGREE = "anyOf: [{owners: true}]", "anyOf: [{kind: Group, name: security}]"
+
+
+def agreed_by(approval: str) -> str:
+    """The rules, with other people who must agree to production logs."""
+    return room.RULES.replace("approval: {anyOf: [{owners: true}], count: 1}", f"approval: {approval}", 1)
+
+
+STAGES = agreed_by(f"{{stages: [{{{OWNERS_AGREE}}}, {{{GUARDS_AGREE}}}]}}")
+PARTS = agreed_by(f"{{allOf: [{{{OWNERS_AGREE}}}, {{{GUARDS_AGREE}}}]}}")
+ESCALATES = agreed_by(f"{{{OWNERS_AGREE}, escalation: [{{after: 4h, {GUARDS_AGREE}}}]}}")
+ONE_OF_THEM = agreed_by(f"{{{OWNERS_AGREE}}}")
+TWO_OF_THEM = agreed_by(f"{{{OWNERS_AGREE}, count: 2}}")
+
+
+@pytest.fixture
+def sara(db: None) -> User:
+    return factories.user("sara.security", "Sara Security", groups=[SECURITY])
+
+
+@pytest.fixture
+def sven(db: None) -> User:
+    return factories.user("sven.security", "Sven Security", groups=[SECURITY])
+
+
+def everywhere(**fields: Any) -> User:
+    """Somebody whom every rule of this file names, sooner or later."""
+    return factories.user(**{"username": "maya.okafor", "groups": [*ASKS, SECURITY], **fields})
+
+
+def waited(intent: Intent, hours: int) -> None:
+    """As if it had been asked that much earlier."""
+    asked = intent.approvers.filter(counts_from__isnull=False)
+    asked.update(counts_from=F("counts_from") - timedelta(hours=hours))
+
+
+def assert_still_waits(intent: Intent, *agreed: User) -> None:
+    intent.refresh_from_db()
+    assert intent.state == State.AWAITING_APPROVAL
+    assert {answer.by for answer in intent.approvals.all()} == set(agreed)
+    assert not Grant.objects.exists()
+
+
+OWN_ACCOUNTS: dict[str, Callable[[User], User]] = {
+    "the requester": lambda maya: maya,
+    "a second account": lambda maya: everywhere(username="maya.two", email=maya.email.upper()),
+    "an agent of theirs": lambda maya: everywhere(username="helper", acts_for=maya),
+}
+
+
+@pytest.mark.parametrize("who", OWN_ACCOUNTS)
+@pytest.mark.parametrize("text", [STAGES, PARTS, ESCALATES, TWO_OF_THEM], ids=["stage", "part", "later", "n"])
+def test_nobody_slips_into_their_own_request_by_another_stage_part_or_wait(
+    approve: Answer, tomas: User, ines: User, sara: User, tmp_path: Path, text: str, who: str
+) -> None:
+    """First where the owners are asked, then where the others are."""
+    room.publish(tmp_path, text)
+    maya = everywhere()
+    intent, own = room.ask(maya), OWN_ACCOUNTS[who](maya)
+    assert approve(intent, by=own).status_code == 403
+    assert_still_waits(intent)
+    if text == ESCALATES:
+        waited(intent, hours=5)
+    else:
+        assert approve(intent, by=tomas).status_code == 302
+    before = set(User.objects.filter(approvals__intent=intent))
+    assert approve(intent, by=own).status_code == 403
+    assert_still_waits(intent, *before)
+
+
+@pytest.mark.parametrize("text", [STAGES, PARTS, TWO_OF_THEM], ids=["stage", "part", "n"])
+def test_one_person_is_one_answer_in_whichever_stage_part_or_account(
+    approve: Answer, maya: User, tomas: User, ines: User, sara: User, tmp_path: Path, text: str
+) -> None:
+    room.publish(tmp_path, text)
+    bea = everywhere(username="bea.both")
+    intent = room.ask(maya)
+    assert approve(intent, by=bea).status_code == 302
+    for again in (bea, everywhere(username="bea.two", email=bea.email.upper())):
+        assert approve(intent, by=again).status_code == 409
+        assert_still_waits(intent, bea)
+    other = {STAGES: sara, PARTS: sara, TWO_OF_THEM: ines}[text]
+    assert approve(intent, by=other).status_code == 302
+    assert Grant.objects.get().user == maya
+
+
+def test_an_agent_of_the_next_stage_does_not_agree_for_its_person(
+    approve: Answer, maya: User, tomas: User, sara: User, tmp_path: Path
+) -> None:
+    room.publish(tmp_path, STAGES)
+    intent = room.ask(maya)
+    approve(intent, by=tomas)
+    assert approve(intent, by=everywhere(username="bot", acts_for=sara)).status_code == 403
+    assert_still_waits(intent, tomas)
+
+
+def test_the_requester_and_their_accounts_are_not_counted_among_those_who_could_agree(
+    tomas: User, tmp_path: Path
+) -> None:
+    """Two owners must agree. Of four accounts in the group one is somebody else's: it could never be agreed to."""
+    room.publish(tmp_path, TWO_OF_THEM)
+    maya = everywhere()
+    second_account(maya)
+    agent(maya)
+    assert room.ask(maya).state == State.DENIED
+
+
+def test_no_stage_agrees_before_those_ahead_of_it(
+    approve: Answer, maya: User, tomas: User, sara: User, tmp_path: Path
+) -> None:
+    room.publish(tmp_path, STAGES)
+    intent = room.ask(maya)
+    answer = approve(intent, by=sara)
+    assert answer.status_code == 409
+    assert "not your turn yet" in answer.content.decode()
+    assert_still_waits(intent)
+    approve(intent, by=tomas)
+    assert_still_waits(intent, tomas)
+    assert approve(intent, by=sara).status_code == 302
+    assert Grant.objects.exists()
+
+
+def test_two_of_one_stage_or_part_do_not_make_up_for_the_other(
+    approve: Answer, maya: User, tomas: User, ines: User, sara: User, tmp_path: Path
+) -> None:
+    for text in (STAGES, PARTS):
+        room.publish(tmp_path, text)
+        intent = room.ask(maya, reason=f"Order {len(text)}.")
+        assert approve(intent, by=tomas).status_code == 302
+        assert approve(intent, by=ines).status_code == 409
+        assert_still_waits(intent, tomas)
+
+
+def test_whoever_is_asked_later_does_not_decide_sooner(
+    approve: Answer, maya: User, tomas: User, sara: User, tmp_path: Path
+) -> None:
+    room.publish(tmp_path, ESCALATES)
+    intent = room.ask(maya)
+    waited(intent, hours=3)
+    assert approve(intent, by=sara).status_code == 409
+    assert_still_waits(intent)
+    waited(intent, hours=1)
+    assert approve(intent, by=sara).status_code == 302
+    assert Grant.objects.exists()
+
+
+def test_the_next_stage_must_have_seen_what_the_one_before_made_of_it(
+    approve: Answer, maya: User, tomas: User, sara: User, tmp_path: Path
+) -> None:
+    room.publish(tmp_path, STAGES)
+    intent = room.ask(maya, duration="4h")
+    approve(intent, by=tomas, answer="shorten", narrow="duration=30m")
+    assert approve(intent, by=sara, shown=intent.plan_digest).status_code == 409
+    assert_still_waits(intent, tomas)
+    assert approve(Intent.objects.get(pk=intent.pk), by=sara).status_code == 302
+    grant = Grant.objects.get()
+    assert grant.expires_at - grant.starts_at == timedelta(minutes=30)
+
+
+def test_what_changed_between_two_stages_under_its_digest_is_refused(
+    approve: Answer, maya: User, tomas: User, sara: User, tmp_path: Path
+) -> None:
+    room.publish(tmp_path, STAGES)
+    intent = room.ask(maya)
+    approve(intent, by=tomas)
+    Intent.objects.filter(pk=intent.pk).update(
+        parameters={"role": "production-logs", "duration": "4h"}, reason="Something else."
+    )
+    assert approve(intent, by=sara).status_code == 409
+    assert_still_waits(intent, tomas)
+
+
+def test_a_role_that_grew_between_two_stages_gives_what_both_were_shown(
+    approve: Answer, maya: User, tomas: User, sara: User, tmp_path: Path
+) -> None:
+    room.publish(tmp_path, STAGES)
+    intent = room.ask(maya)
+    approve(intent, by=tomas)
+    room.publish(tmp_path, STAGES.replace("verbs: [read]", "verbs: [read, delete]", 1))
+    assert approve(intent, by=sara).status_code == 302
+    assert Grant.objects.get().permissions == ["logs:read"]
+
+
+@pytest.mark.parametrize("asked", [ONE_OF_THEM, TWO_OF_THEM], ids=["1", "2"])
+def test_a_stage_that_the_rules_ask_for_meanwhile_is_not_left_out(
+    approve: Answer, maya: User, tomas: User, ines: User, sara: User, tmp_path: Path, asked: str
+) -> None:
+    room.publish(tmp_path, asked)
+    intent = room.ask(maya)
+    room.publish(tmp_path, STAGES)
+    for owner in (tomas, ines):
+        assert approve(intent, by=owner).status_code == 302
+    assert_still_waits(intent, tomas, ines)
+
+
+@pytest.mark.parametrize("today", [ONE_OF_THEM, agreed_by("none")], ids=["one stage", "nobody"])
+def test_a_stage_that_was_shown_is_asked_though_the_rules_have_dropped_it(
+    approve: Answer, maya: User, tomas: User, sara: User, tmp_path: Path, today: str
+) -> None:
+    room.publish(tmp_path, STAGES)
+    intent = room.ask(maya)
+    room.publish(tmp_path, today)
+    assert approve(intent, by=tomas).status_code == 302
+    assert_still_waits(intent, tomas)
+
+
+def test_who_left_the_next_stage_meanwhile_is_refused(
+    approve: Answer, maya: User, tomas: User, sara: User, sven: User, tmp_path: Path
+) -> None:
+    room.publish(tmp_path, STAGES)
+    intent = room.ask(maya)
+    approve(intent, by=tomas)
+    sara.groups.clear()
+    assert approve(intent, by=sara).status_code in (403, 404)
+    assert_still_waits(intent, tomas)
+    assert approve(intent, by=sven).status_code == 302
