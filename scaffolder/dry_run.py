@@ -9,14 +9,13 @@ be rendered. No network is used: files from another repository are not fetched, 
 taken: each is `***`.
 
 It runs where it is asked for, in the web process, because people look at it at once; therefore it is bounded tighter
-than a run (`MAX_SECONDS`, `LIMITS`), and only one goes on in a process at a time.
+than a run (`MAX_SECONDS`, `beside.LIMITS`), and only one goes on in a process at a time.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-import shutil
 import tempfile
 import threading
 import time
@@ -26,7 +25,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
 from catalog import yaml12
@@ -36,23 +34,21 @@ from catalog.sources import Tree, open_kept_tree
 from control.capability import Change
 from control.errors import ControlError
 from control.models import User
-from scaffolder import actions, document, outputs, turns
+from scaffolder import actions, beside, document, outputs, turns
 from scaffolder.actions.base import Action, Work, made_up
 from scaffolder.context import base_context
 from scaffolder.document import Step
 from scaffolder.errors import ActionFailed, InputInvalid
 from scaffolder.sealing import MASK
 from scaffolder.templating import Budget, Renderer, TemplatingError
-from scaffolder.workspace import Limits, Workspace
+from scaffolder.workspace import Workspace
 
 MAX_SECONDS = 5.0  # people wait for it
 MAX_RENDERING = 4_000_000  # steps of the interpreter, for all files together
-LIMITS = Limits(files=2_000, bytes=20_000_000, file_bytes=5_000_000)
 MAX_CONTENT = 200_000  # bytes of a file that are kept to be shown
 MAX_LINES = 2_000  # of the log
 MAX_LINE = 4_000  # characters
 WAIT_SECONDS = 10.0  # for the dry runs of others
-KEEP_SECONDS = 600  # what a process that was killed left behind
 DONE, FORESEEN, SKIPPED, FAILED, AHEAD = "done", "foreseen", "skipped", "failed", "ahead"
 _turn = threading.Lock()
 logger = logging.getLogger(__name__)
@@ -158,7 +154,7 @@ def of_entity(
     `person` is who will see the outcome, and bounds what it may tell; `context` what expressions see of whoever asked,
     where that is somebody else. Raises `TemplateUnusable` or `Busy`.
     """
-    with _alone(), _folder() as folder:
+    with _alone(), beside.folder() as folder:
         trying = _Trying(folder, person, secrets, _OfEntity(template), context)
         return trying.outcome_of(template.document, values, template.source_text, template.source_line)
 
@@ -179,14 +175,8 @@ def of_files(
     not what the catalogue knows (`scaffolder.context`). Raises `TemplateUnusable`, `Busy`, or `ActionFailed` for paths
     that lead elsewhere and for too many files.
     """
-    with _alone(), _folder() as folder:
-        beside = folder / "beside"
-        beside.mkdir()
-        placed = Workspace(beside, limits=LIMITS)
-        for path, content in files.items():
-            placed.write(path, content)
-        trying = _Trying(folder, person, secrets, _OfTree(Tree(beside.resolve(), beside.resolve())), context)
-        return trying.outcome_of(described, values, text)
+    with beside.tree_of(files) as tree:
+        return of_tree(described, values, tree, person=person, secrets=secrets, text=text, context=context)
 
 
 def of_tree(
@@ -200,7 +190,7 @@ def of_tree(
     context: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """As `of_files`, with the files of a folder on this machine. Raises `TemplateUnusable` or `Busy`."""
-    with _alone(), _folder() as folder:
+    with _alone(), beside.folder() as folder:
         trying = _Trying(folder, person, secrets, _OfTree(tree), context)
         return trying.outcome_of(described, values, text)
 
@@ -213,21 +203,6 @@ def _alone() -> Iterator[None]:
         yield
     finally:
         _turn.release()
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """Nobody else may look in; what killed processes left is removed on the way."""
-    home: Path = settings.PORTICO_HOME / "dry-runs"
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in home.iterdir():
-        if time.time() - left.stat().st_mtime > KEEP_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(dir=home))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _OfTree:
@@ -292,7 +267,7 @@ class _Trying:
         self.asked_at = timezone.now()  # nothing is stored, so no database is asked
         files = self.folder / "files"
         files.mkdir()
-        self.workspace = Workspace(files, limits=LIMITS)
+        self.workspace = Workspace(files, limits=beside.LIMITS)
 
     def outcome_of(
         self, described: Mapping[str, Any], values: Mapping[str, Any], text: str, first_line: int = 1

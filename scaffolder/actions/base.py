@@ -120,7 +120,7 @@ class Action:
             self._validator.iter_errors(dict(given)), key=lambda error: list(map(str, error.absolute_path))
         )
         if errors:
-            raise InputInvalid(dict(_told(self.name, error) for error in errors))
+            raise InputInvalid(dict(told(self.name, error) for error in errors))
 
 
 _MADE_UP: Mapping[str, Any] = {"number": 1, "integer": 1, "boolean": True, "array": (), "object": {}}
@@ -146,7 +146,8 @@ _TYPES = {
 }
 
 
-def _told(action: str, error: ValidationError) -> tuple[str, str]:
+def told(action: str, error: ValidationError) -> tuple[str, str]:
+    """The place of an error, as `input.files[0].from`, and a sentence about it."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path)
     path = "input" + "".join(steps)
     wanted: Any = error.validator_value

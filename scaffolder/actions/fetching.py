@@ -75,6 +75,14 @@ def _copy(entry: Entry, target: Workspace, path: str) -> None:
         target.write(path, entry.real.read_bytes(), executable=entry.is_executable)
 
 
+def syntax_of(given: Input) -> Syntax:
+    """The language of the skeleton that fetch:template is given."""
+    trim, lstrip = bool(given.get("trimBlocks")), bool(given.get("lstripBlocks"))
+    if given.get("cookiecutterCompat"):
+        return Syntax.cookiecutter(trim_blocks=trim, lstrip_blocks=lstrip)
+    return Syntax(trim_blocks=trim, lstrip_blocks=lstrip)
+
+
 @dataclass
 class _Skeleton:
     """One fetch:template: which files are rendered, and how."""
@@ -92,18 +100,12 @@ class _Skeleton:
         without_render = matching(paths, given.get("copyWithoutRender") or ())
         without_templating = matching(paths, given.get("copyWithoutTemplating") or ())
         extension = given.get("templateFileExtension")
-        compat = bool(given.get("cookiecutterCompat"))
-        trim, lstrip = bool(given.get("trimBlocks")), bool(given.get("lstripBlocks"))
-        syntax = (
-            Syntax.cookiecutter(trim_blocks=trim, lstrip_blocks=lstrip)
-            if compat
-            else Syntax(trim_blocks=trim, lstrip_blocks=lstrip)
-        )
+        syntax = syntax_of(given)
         values = given.get("values") or {}
         return cls(
             given,
             Renderer(
-                {"cookiecutter" if compat else "values": values},
+                {"cookiecutter" if syntax.compat else "values": values},
                 syntax,
                 all_seconds=MAX_SECONDS,
                 shared=work.budget,
@@ -144,13 +146,13 @@ class _Skeleton:
 
     def _render_into(self, entry: Entry, path: str) -> None:
         content = entry.real.read_bytes()
-        source = _as_text(content)
+        source = as_text(content)
         if source is not None:
             content = self.renderer.text(source, where=entry.path).encode()
         self.target.write(path, content, executable=entry.is_executable)
 
 
-def _as_text(content: bytes) -> str | None:
+def as_text(content: bytes) -> str | None:
     """None for binary files, which are never rendered."""
     if b"\x00" in content[:_BYTES_LOOKED_AT]:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from control.api import endpoint
-from scaffolder.api import tasks, templates, trying, waiting
+from scaffolder.api import linting, tasks, templates, trying, waiting
 
 _V2 = "scaffolder/v2"
 _TASK = f"{_V2}/tasks/<str:task_id>"
@@ -22,6 +22,7 @@ urlpatterns = [
     path(f"{_TASK}/cancel", endpoint(POST=tasks.cancel)),
     path(f"{_TASK}/retry", endpoint(POST=tasks.retry)),
     path(f"{_V2}/dry-run", endpoint(POST=trying.try_out)),
+    path(f"{_V2}/lint", endpoint(POST=linting.lint)),
     path(f"{_V2}/templating-extensions", endpoint(GET=templates.templating_extensions)),
     path(f"{_V2}/autocomplete/<str:provider>/<str:resource>", endpoint(POST=templates.autocomplete)),
 ]

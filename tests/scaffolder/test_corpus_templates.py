@@ -21,12 +21,14 @@ from pytest_django.fixtures import Settings
 from catalog import placeholders, yaml12
 from catalog.errors import Missing
 from catalog.models import Entity, Location
+from catalog.tree import Tree
 from control.errors import InvalidParameters
 from control.models import User
 from scaffolder import actions, document, runs, templating
 from scaffolder.context import base_context
 from scaffolder.forms import pickers
 from scaffolder.forms.schema import pages_of
+from scaffolder.linting import lint_text
 from scaffolder.models import RunStep
 from scaffolder.templating.backstage import RepoUrl
 from tests import factories
@@ -224,6 +226,19 @@ def test_its_expressions_are_read_as_nunjucks_reads_them(sample: Sample) -> None
     for problem in templating.check({"steps": spec["steps"], "output": spec.get("output")}):
         assert problem.where.startswith("output")
         assert any(sign in problem.excerpt for sign in SYNTAX_ERRORS_OF_BACKSTAGE_TOO), problem
+
+
+@pytest.mark.parametrize("sample", samples(), ids=lambda sample: sample.name)
+def test_each_finding_of_the_linter_stands_in_a_line_of_a_file(sample: Sample) -> None:
+    root, entry = sample.folder.resolve(), (sample.folder / sample.entry).resolve()
+    found = lint_text(entry.read_text(), file=sample.entry, tree=Tree(root, entry.parent))
+    for one in found:
+        lines = (root / one.file).read_text().count("\n") + 1
+        assert 1 <= one.line <= lines, one
+        assert one.message.endswith((".", "?")), one
+    missing = {step["action"] for step in sample.described["spec"]["steps"] if "action" in step}
+    missing = {name for name in missing if actions.find(name) is None}
+    assert {one.message.split()[4].rstrip(".") for one in found if one.rule == "action"} == missing
 
 
 @pytest.mark.parametrize("sample", samples(), ids=lambda sample: sample.name)

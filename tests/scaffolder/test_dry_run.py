@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 from catalog.models import Entity, Location
 from catalog.tree import Tree
 from control.models import Intent, User
-from scaffolder import actions, dry_run
+from scaffolder import actions, beside, dry_run
 from scaffolder.actions.base import Action
 from scaffolder.dry_run import AHEAD, DONE, FAILED, FORESEEN, SKIPPED, Outcome
 from scaffolder.errors import ActionFailed, TemplateUnusable
@@ -102,7 +102,7 @@ def test_what_a_killed_process_left_is_removed(monkeypatch: pytest.MonkeyPatch) 
     left.mkdir(parents=True)
     tried([WRITE])
     assert left.is_dir()
-    monkeypatch.setattr(dry_run, "KEEP_SECONDS", -1)
+    monkeypatch.setattr(beside, "KEEP_SECONDS", -1)
     tried([WRITE])
     assert not left.exists()
 
@@ -272,7 +272,7 @@ def test_too_many_files_end_it(monkeypatch: pytest.MonkeyPatch, limits: Limits, 
     for path, content in SKELETON.items():
         (home / path).parent.mkdir(exist_ok=True)
         (home / path).write_bytes(content)
-    monkeypatch.setattr(dry_run, "LIMITS", limits)
+    monkeypatch.setattr(beside, "LIMITS", limits)
     tree = Tree(home, home)
     outcome = dry_run.of_tree(described, {"name": "x"}, tree, person=User(), context=PERSON)
     assert outcome.problem is not None
