@@ -17,13 +17,13 @@ from uuid import UUID, uuid4
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 
-from access import grants, holdings, show_page, together
+from access import again, grants, holdings, show_page, together
 from access.capability import NAME
 from access.models import Grant, OwedReview
 from access.offers import Offer, offers_for
 from catalog.api.asked import body_of
 from catalog.models import Entity
-from control import approvals, clock, intents, subjects
+from control import approvals, clock, intents, moved, subjects
 from control.api import ApiError, answer_data
 from control.capability import Draft
 from control.decide import Verdict
@@ -184,6 +184,12 @@ def withdraw(_request: HttpRequest, user: User, intent_id: UUID) -> HttpResponse
     return answer_data(_detailed(_visible(user, intent_id), user))
 
 
+def ask_again(_request: HttpRequest, user: User, intent_id: UUID) -> HttpResponse:
+    """Withdraw what waits and send the same wish under the rules of now; answers with the new one."""
+    sent = again.ask_again(_visible(user, intent_id).pk, by=user)
+    return answer_data(_detailed(_visible(user, sent.pk), user), 201)
+
+
 def end(request: HttpRequest, user: User, intent_id: UUID) -> HttpResponse:
     """End what holds, or call off what is yet to begin."""
     body = body_of(request, _END, is_required=False)
@@ -320,6 +326,7 @@ def _detailed(intent: Intent, user: User) -> dict[str, Any]:
     )
     answers = intent.approvals.select_related("by").order_by("id")
     owed = OwedReview.objects.filter(grant__intent=intent).first()
+    changed = moved.look(intent, decision)
     return {
         **_as_data(intent, user, clock.now()),
         "plan": intent.plan,
@@ -340,5 +347,12 @@ def _detailed(intent: Intent, user: User) -> dict[str, Any]:
             }
             for one in answers
         ],
+        "changedSince": {
+            "verdict": changed.verdict.verdict,
+            "message": changed.words,
+            "canStillBeDecided": not changed.is_stuck,
+        }
+        if changed
+        else None,
         "reviewDueAt": owed.due_at.isoformat() if owed else None,
     }

@@ -14,6 +14,7 @@ urlpatterns = [
     path("access/requests", endpoint(GET=api.listed, POST=api.create)),
     path(_ONE, endpoint(GET=api.one)),
     path(f"{_ONE}/withdraw", endpoint(POST=api.withdraw)),
+    path(f"{_ONE}/again", endpoint(POST=api.ask_again)),
     path(f"{_ONE}/end", endpoint(POST=api.end)),
     path(f"{_ONE}/approve", endpoint(POST=api.approve)),
     path(f"{_ONE}/reject", endpoint(POST=api.reject)),

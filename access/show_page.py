@@ -8,14 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from access import windows
-from access.again import again_url
+from access.again import again_url, asked_again_as
 from access.capability import NAME
 from access.grants import is_owner, may_end
 from access.habits import usual_minutes
 from access.models import Grant, Need, OwedReview
 from access.request_page import Asked, usually
 from access.reviews import may_review
-from control import clock, inbox, people, subjects
+from control import clock, inbox, moved, people, subjects
 from control.durations import format_duration
 from control.models import Approval, AuditEvent, Intent, State, User
 from control.stage_board import board_of
@@ -102,6 +102,9 @@ def context(intent: Intent, user: User) -> dict[str, Any]:
         "checks": _checks(decision.explanation.get("checks", ()), is_mine),
         "answers": answers,
         "question": inbox.open_question(intent),
+        "moved": moved.look(intent, decision),
+        "may_ask_again": intent.requested_by_id == user.pk,
+        "asked_again": asked_again_as(intent),
         "events": events_of(intent),
         "asked": _asked(intent),
         "board": board_of(intent, decision, answers),

@@ -19,6 +19,7 @@ urlpatterns = [
     path("access/request/decision/", views.decision, name="decision"),
     path("access/requests/<uuid:intent_id>/", views.show, name="show"),
     path("access/requests/<uuid:intent_id>/withdraw/", views.withdraw, name="withdraw"),
+    path("access/requests/<uuid:intent_id>/again/", views.ask_again, name="again"),
     path("access/requests/<uuid:intent_id>/end/", views.end, name="end"),
     path("access/requests/<uuid:intent_id>/retry/", views.retry, name="retry"),
     path("access/requests/<uuid:intent_id>/review/", views.review, name="review"),

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django.views.decorators.vary import vary_on_headers
 
 from access import (
+    again,
     emergency_page,
     entity_pages,
     forms,
@@ -155,6 +156,20 @@ def withdraw(request: HttpRequest, intent_id: UUID) -> HttpResponse:
     user = person(request)
     intent = intents.withdraw(_visible(user, intent_id).pk, by=user)
     return _changed(request, intent, "Withdrawn. Nobody has to decide it any more.")
+
+
+@require_POST
+@login_required
+def ask_again(request: HttpRequest, intent_id: UUID) -> HttpResponse:
+    """The same wish under the rules of now; what can only be said differently leads to the form."""
+    user, intent = person(request), _visible(person(request), intent_id)
+    try:
+        sent = again.ask_again(intent.pk, by=user)
+    except InvalidParameters as refusal:
+        messages.warning(request, f"{refusal} Nothing was sent yet; the request before still waits.")
+        return redirect(again.again_url(intent))
+    messages.success(request, "Asked again. The request before is withdrawn.")
+    return redirect(sent)
 
 
 @require_POST

@@ -205,8 +205,7 @@ def _conclude(sitting: _Sitting, today: Verdict) -> None:
     intent, agenda, now = sitting.intent, sitting.agenda, clock.now()
     answers = list(intent.approvals.select_related("by").order_by("id"))
     progress = progress_of(agenda, answers)
-    kept = intent.decisions.latest("id").explanation
-    is_as_asked = (kept.get("stages"), kept.get("distinct")) == (today.panel.shape(), today.panel.distinct)
+    is_as_asked = today.panel.is_as_kept(intent.decisions.latest("id").explanation)
     if not progress.is_done:
         stages.move_on(intent, agenda, progress, today.panel if is_as_asked else None, now)
     elif today.is_allowed or is_as_asked or today.panel.is_satisfied_by(answer.by for answer in answers):

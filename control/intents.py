@@ -140,6 +140,7 @@ def _write(found: Preview, key: UUID) -> Intent:
         decide_before=now + (verdict.decide_within or DECIDE_WITHIN),
         plan=asdict(found.plan),
         plan_digest=found.digest,
+        compared_at=now,
     )
     intent.save(force_insert=True)
     registry.get(draft.capability).on_submitted(intent)

@@ -294,6 +294,7 @@ class Intent(models.Model):
     lease_expires_at = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
     rung_at = models.DateTimeField(null=True)  # when a worker was last told
+    compared_at = models.DateTimeField(null=True)  # while it waits: when it was last held against the rules
     outcome = models.JSONField(default=dict)
     error = models.TextField(blank=True)
 

@@ -50,7 +50,7 @@ register_topic(
     Topic(
         WAITING,
         "Something waits for you",
-        "A request that you can decide.",
+        "A request that you can decide, a question about yours, or one that you have to ask for again.",
         is_always_shown=True,
     )
 )

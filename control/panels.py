@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -83,6 +83,12 @@ class Panel:
             return quorum.is_complete(places, fits)
         return all(sum(part in one for one in fits) >= count for part, count in enumerate(places))
 
+    def is_as_kept(self, kept: Mapping[str, Any]) -> bool:
+        """Whether it asks the same people in the same way as the panel whose `shape` and `distinct` a decision kept."""
+        return kept.get("distinct") == self.distinct and _parts(kept.get("stages") or ()) == _parts(
+            self.shape()
+        )
+
     def shape(self) -> list[dict[str, Any]]:
         """Whom it asks for, as plain data: what a request keeps, and compares with later."""
         return [
@@ -107,6 +113,11 @@ class Panel:
             }
             for stage in self.stages
         ]
+
+
+def _parts(shape: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """Without what stages are called."""
+    return [stage["parts"] for stage in shape]
 
 
 def panel_of_accounts(people: tuple[User, ...]) -> Panel:

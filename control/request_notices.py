@@ -8,11 +8,13 @@ from django.urls import reverse
 
 from control import clock, inbox
 from control.capability import registry
+from control.decide import Verdict
 from control.models import Approval, Intent, Notice, Remark, State, User
 from control.notice_topics import DECIDED, SETTLED, WAITING, WORK
 from control.notices import News, settle, tell
 
 _WAITS = "request.waiting"
+_MOVED = "request.moved"
 
 
 def thread_of(intent: Intent) -> str:
@@ -118,6 +120,29 @@ def replied(intent: Intent, remark: Remark, asked_by: set[int]) -> None:
     settle(thread_of(intent), "request.asked_back", f"Answered by {remark.by.label}.")
 
 
+def moved(intent: Intent, words: str, verdict: Verdict) -> None:
+    """Nobody can decide it any more, or it needs nobody: whoever asked has something to do. Once for a set of rules."""
+    news = _news(
+        intent,
+        _MOVED,
+        WAITING,
+        key=f"{_MOVED}:{intent.pk}:{verdict.policy.pk if verdict.policy else ''}",
+        title=f"Nobody can decide it any more: {intent.title}"
+        if not verdict.is_allowed
+        else f"Allowed at once by now: {intent.title}",
+        told=f"{intent.requested_by.label} has to ask again for {intent.title}",
+        detail=words,
+        sign="warn",
+        url=intent.get_absolute_url(),
+        useful_until=intent.decide_before,
+    )
+    tell(news, [intent.requested_by_id])
+
+
+def moved_back(intent: Intent) -> None:
+    settle(thread_of(intent), _MOVED, "It can be decided again.")
+
+
 def finished(intent: Intent) -> None:
     """Tell the requester how the work went. Where the approval itself gave what was asked for, only of failure."""
     if intent.state == State.FAILED:
@@ -152,7 +177,7 @@ def _tell_requester(
 def _settle(intent: Intent, words: str, *, by: list[User]) -> None:
     """Nobody else needs to open it; those who did it know."""
     told = settle(thread_of(intent), _WAITS, words)
-    for said in ("request.asked_back", "request.replied"):
+    for said in ("request.asked_back", "request.replied", _MOVED):
         settle(thread_of(intent), said, words)
     acted = {user.principal_id for user in by}
     news = _news(

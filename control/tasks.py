@@ -6,7 +6,18 @@ from uuid import UUID
 
 from celery import shared_task
 
-from control import approvals, audit, deliveries, execution, intents, mail, policy_sources, stages, webhooks
+from control import (
+    approvals,
+    audit,
+    deliveries,
+    execution,
+    intents,
+    mail,
+    moved,
+    policy_sources,
+    stages,
+    webhooks,
+)
 
 
 @shared_task(name="control.run", ignore_result=True)
@@ -18,6 +29,7 @@ def run(intent_id: str) -> None:
 def sweep() -> None:
     approvals.expire_undecided()
     stages.escalate()
+    moved.compare_waiting()
     intents.withdraw_of_leavers()
     execution.ring_owed()
 

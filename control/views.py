@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from control import approvals, duties, inbox, remarks
+from control import approvals, duties, inbox, moved, remarks
 from control.context import count_for
 from control.errors import ControlError
 from control.forms import AnswerForm
@@ -116,6 +116,11 @@ def _answered(request: HttpRequest, user: User, intent: Intent, verb: str) -> Ht
     return redirect("control:inbox_item", intent.pk)
 
 
+def _pane(intent: Intent, user: User) -> dict[str, Any]:
+    context = inbox.pane(intent, user)
+    return {**context, "moved": moved.look_under_other_rules(intent, context["decision"], user)}
+
+
 def _render(
     request: HttpRequest,
     user: User,
@@ -141,7 +146,7 @@ def _render(
         "note": note,
         "done": done,
         "live_count": count_for(user),
-        **(inbox.pane(opened, user) if opened else {}),
+        **(_pane(opened, user) if opened else {}),
     }
     template = "control/_inbox.html" if wants_fragment(request) else "control/inbox.html"
     return render(request, template, context, status=status)

@@ -14,7 +14,7 @@ from django.urls import NoReverseMatch, reverse
 
 from catalog.models import Entity
 from catalog.refs import RefInvalid, parse
-from control import clock, inbox, people
+from control import clock, inbox, moved, people
 from control.errors import ControlError
 from control.models import Approval, AuditEvent, Intent, State, User
 from control.stage_board import Board, board_of
@@ -166,6 +166,7 @@ def page_context(run: Run, user: User) -> dict[str, Any]:
         "approvers": _approvers(intent),
         "board": board_of(intent, decision, approvals) if decision else Board(),
         "approvals": approvals,
+        "moved": moved.look(intent, decision) if decision else None,
         "events": list(_events(intent)[:EVENTS_SHOWN]),
         "may_cancel": may_act
         and intent.state in (State.APPROVED, State.RUNNING)

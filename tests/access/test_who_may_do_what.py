@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from access import grants
+from access import again, grants
 from access.models import Grant
 from control import approvals, clock, intents, remarks, tokens
 from control.errors import ControlError
@@ -42,7 +42,7 @@ ROLES: dict[str, Callable[[], User]] = {
     "owner whose account is closed": lambda: factories.user("left", groups=[OWNERS], is_active=False),
 }
 STATES = ("waiting", "past its deadline", "live", "ended", "rejected", "withdrawn", "expired")
-VERBS = ("approve", "reject", "ask back", "withdraw", "end")
+VERBS = ("approve", "reject", "ask back", "withdraw", "ask again", "end")
 CHANNELS = ("page", "page in one go", "function", "API", "admin")
 
 # Giving up is open to the same person under any account, and to their agents; deciding never is.
@@ -52,9 +52,10 @@ ALLOWED = {
     *((role, "withdraw", "waiting") for role in (*OWN, "administrator")),
     *((role, "withdraw", "past its deadline") for role in (*OWN, "administrator")),
     *((role, "end", "live") for role in (*OWN, "owner", "administrator")),
+    *(("requester", "ask again", state) for state in ("waiting", "past its deadline")),
 }
 ONE_GO = frozenset({"approve", "reject"})
-API = frozenset({"approve", "reject", "withdraw", "end"})
+API = frozenset({"approve", "reject", "withdraw", "ask again", "end"})
 
 
 def _in_state(state: str, maya: User, ines: User) -> Intent:
@@ -85,6 +86,8 @@ def _by_function(verb: str, intent: Intent, who: User) -> None:
             remarks.ask_back(intent.pk, by=who, text="Why?")
         elif verb == "withdraw":
             intents.withdraw(intent.pk, by=who)
+        elif verb == "ask again":
+            again.ask_again(intent.pk, by=who)
         elif grant := Grant.objects.filter(intent=intent).first():
             grants.revoke(grant.pk, by=who)
     except ControlError:
@@ -96,6 +99,7 @@ _PAGES = {
     "reject": "control:reject",
     "ask back": "control:ask_back",
     "withdraw": "access:withdraw",
+    "ask again": "access:again",
     "end": "access:end",
 }
 
@@ -121,7 +125,7 @@ def _by_api(verb: str, intent: Intent, who: User) -> None:
     client = Client(headers={"Authorization": f"Bearer {secret}"})
     answers = {"digest": intent.plan_digest, "comment": "No."}
     body = answers if verb in ONE_GO else {"reason": "Done."} if verb == "end" else {}
-    url = f"/api/access/requests/{intent.pk}/{verb}"
+    url = f"/api/access/requests/{intent.pk}/{verb.removeprefix('ask ')}"
     client.post(url, {**body, "state": "approved"}, content_type="application/json")
     client.post(url, body, content_type="application/json")
 
@@ -162,7 +166,12 @@ def _has_done(verb: str, intent: Intent) -> bool:
         return intent.remarks.exists()
     if verb == "end":
         return Grant.objects.filter(intent=intent, revoked_at__isnull=False).exists()
-    wanted = {"approve": State.APPROVED, "reject": State.REJECTED, "withdraw": State.WITHDRAWN}
+    wanted = {
+        "approve": State.APPROVED,
+        "reject": State.REJECTED,
+        "withdraw": State.WITHDRAWN,
+        "ask again": State.WITHDRAWN,
+    }
     return now.state == wanted[verb]
 
 
