@@ -22,6 +22,9 @@ from control.zones import zone_named
 
 LONGEST_EXPRESSION = 2_000  # letters
 LONGEST_WORDS = 200  # letters of an expression or a value that are put into a sentence
+# What the library raises: a loop that takes too long, values that it cannot hold. Counts as not met.
+UNANSWERABLE = (RuntimeError, ValueError, TypeError)
+_OF_DOCUMENTS = frozenset({"labels", "annotations", "tags", "spec"})
 _INTEGERS = range(-(2**63), 2**63)  # what CEL can hold
 _T = cel.Type
 _WORDS = _T.List(_T.STRING)
@@ -91,6 +94,17 @@ class Circumstances:
     now: datetime
     on_call: Mapping[str, Sequence[str]]
 
+    def activation(self, names: frozenset[str], zone: ZoneInfo) -> cel.Activation:
+        """The values of `names` as the library takes them, made once: that takes as long as an evaluation."""
+        kept = self._activations.get((names, zone))
+        if kept is None:
+            kept = self._activations[names, zone] = _ENVIRONMENT.Activation(self.values(names, zone))
+        return kept
+
+    @cached_property
+    def _activations(self) -> dict[tuple[frozenset[str], ZoneInfo], cel.Activation]:
+        return {}
+
     def values(self, names: frozenset[str], zone: ZoneInfo) -> dict[str, Any]:
         """The values of `names`; entities and people without a document have empty ones."""
         found: dict[str, Any] = {}
@@ -127,7 +141,7 @@ class Circumstances:
         }
 
     def _of_document(self, room: str, part: str) -> Any:
-        document = self._documents[room]()
+        document = self.document_of(room)
         if part == "spec":
             return _as_cel(_mapping(document.get("spec")))
         metadata = _mapping(document.get("metadata"))
@@ -136,9 +150,15 @@ class Circumstances:
             return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
         return {key: value for key, value in _mapping(metadata.get(part)).items() if isinstance(value, str)}
 
+    def document_of(self, room: str) -> Mapping[str, Any]:
+        """Of the `entity` or the `subject`, read once."""
+        if room not in self._documents:
+            self._documents[room] = self.document() if room == "entity" else self.attributes()
+        return self._documents[room]
+
     @cached_property
-    def _documents(self) -> dict[str, Callable[[], Mapping[str, Any]]]:
-        return {"entity": self.document, "subject": self.attributes}
+    def _documents(self) -> dict[str, Mapping[str, Any]]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -152,16 +172,19 @@ class Program:
     def value(self, about: Circumstances, zone: ZoneInfo) -> Any:
         """Raises `ConditionError` when it cannot be evaluated."""
         try:
-            result = self.compiled.eval(data=about.values(self.names, zone))
-        except (
-            RuntimeError,
-            ValueError,
-            TypeError,
-        ) as error:  # a loop that takes too long, values it cannot hold
+            result = self.compiled.eval(about.activation(self.names, zone))
+        except UNANSWERABLE as error:
             raise ConditionError(_in_words(str(error))) from None
         if result.type() == _T.ERROR:
             raise ConditionError(_in_words(str(result.value())))
         return result.value()
+
+    def is_true(self, about: Circumstances, zone: ZoneInfo) -> bool:
+        """As `value() is True`, without words for what cannot be evaluated."""
+        try:
+            return self.compiled.eval(about.activation(self.names, zone)).value() is True
+        except UNANSWERABLE:
+            return False
 
 
 @dataclass(frozen=True)
@@ -172,6 +195,19 @@ class Condition:
     words: tuple[str | Program, ...]
     refusal: str
     zone: ZoneInfo
+
+    @property
+    def documents(self) -> frozenset[str]:
+        """Whose document it reads: `entity`, `subject`."""
+        programs = (self.program, *(part for part in self.words if isinstance(part, Program)))
+        named = {name.partition(".") for program in programs for name in program.names}
+        return frozenset(room for room, _, part in named if part in _OF_DOCUMENTS)
+
+    def met(self, about: Circumstances) -> bool | None:
+        """The first half of `looked_at`."""
+        if about.reason is None and "request.reason" in self.program.names:
+            return None
+        return self.program.is_true(about, self.zone)
 
     def looked_at(self, about: Circumstances) -> tuple[bool | None, str]:
         """Whether it is met (None: that hangs on a reason that is not given yet), and the words for it."""

@@ -7,11 +7,10 @@ least demanding one that somebody can act on counts. An error refuses. Nothing i
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
-from itertools import chain
 from typing import Any
 
 from control import administrators, clock, subjects
@@ -19,11 +18,12 @@ from control import policy as policies
 from control.capability import ACCESS, Ask, registry
 from control.deciders import Named, Naming, People, read_people
 from control.durations import compact_duration
-from control.matching import Check, Match, Moment, Question, Requester, bindings_of, denial_of, matches_of
+from control.matching import Check, Match, Moment, Question, Requester, bindings_of, denial_of, match_of
 from control.models import Decision, PolicyRevision, User
 from control.oncall import on_call_now
 from control.panels import Panel, lacks_people, panel_of, too_small
-from control.policy_documents import BreakGlass, PolicySet, ReasonRule, Role
+from control.policy_documents import AccessRule, BreakGlass, PolicySet, ReasonRule, Role
+from control.shortlists import Look, shortlist_of
 from control.subjects import Subject
 from control.verdict_words import allowed_words, few_words, needs_words, nobody_words, refusal_words
 
@@ -198,7 +198,7 @@ def is_denied(found: PolicySet, requester: Requester, subject: Subject, role: st
 
 @dataclass
 class _Court:
-    """One person, one subject, one rule set: asked as often as needed, people read once."""
+    """One person, one subject, one rule set: asked as often as needed, people read twice at most."""
 
     found: PolicySet
     requester: Requester
@@ -211,16 +211,41 @@ class _Court:
         questions = [
             Question(self.requester, self.subject, one.ask, one.environment, self._moment) for one in asked
         ]
-        matches = [matches_of(self.found, question) for question in questions]
-        looked_at = list(zip(questions, matches, strict=True))
-        named = [
-            self._naming(match, question).by(match.rule)
-            for question, many in looked_at
-            for match in many
-            if match.holds
-        ]
+        settled = [self._settled(question) for question in questions]
+        tried = {
+            place: (Look(shortlist_of(self.found, question.ask), question), question)
+            for place, question in enumerate(questions)
+            if settled[place] is None
+        }
+        first = self._by_first(tried)
+        later = self._by_others({place: one for place, one in tried.items() if first[place].is_refused})
+        return [one or later.get(place) or first[place] for place, one in enumerate(settled)]
+
+    def _by_first(self, tried: Mapping[int, tuple[Look, Question]]) -> dict[int, Verdict]:
+        """What the least demanding rule that holds says; it is the one that counts nearly always."""
+        found: dict[int, Verdict] = {}
+        holding: dict[int, AccessRule] = {}
+        for place, (look, question) in tried.items():
+            if rule := next(look.holding, None):
+                holding[place] = rule
+            else:
+                found[place] = self._nearest(question, look.nearest())
+        people = self.read([self._named(rule, tried[place][1]) for place, rule in holding.items()])
+        return found | {place: self._by(rule, tried[place][1], people) for place, rule in holding.items()}
+
+    def _by_others(self, tried: Mapping[int, tuple[Look, Question]]) -> dict[int, Verdict]:
+        """What the first of the other rules says on which somebody can act, if there is one."""
+        others = {place: list(look.holding) for place, (look, _) in tried.items()}
+        named = [self._named(rule, tried[place][1]) for place, rules in others.items() for rule in rules]
+        if not named:
+            return {}
         people = self.read(named)
-        return [self._one(question, many, people) for question, many in looked_at]
+        found: dict[int, Verdict] = {}
+        for place, rules in others.items():
+            verdicts = (self._by(rule, tried[place][1], people) for rule in rules)
+            if able := next((verdict for verdict in verdicts if not verdict.is_refused), None):
+                found[place] = able
+        return found
 
     def _moment(self) -> Moment:
         return self._this_moment
@@ -231,11 +256,15 @@ class _Court:
         now = self.now()
         return Moment(now, on_call_now(self.found.rotas.values(), now))
 
-    def _naming(self, match: Match, question: Question) -> Naming:
-        on_call = self._this_moment.on_call if _asks_who_is_on_call(match) else {}
+    def _naming(self, rule: AccessRule, question: Question) -> Naming:
+        on_call = self._this_moment.on_call if _asks_who_is_on_call(rule) else {}
         return Naming(self.found, self.subject, question.environment, on_call)
 
-    def _one(self, question: Question, matches: list[Match], people: People) -> Verdict:
+    def _named(self, rule: AccessRule, question: Question) -> Named:
+        return self._naming(rule, question).by(rule)
+
+    def _settled(self, question: Question) -> Verdict | None:
+        """What is refused whatever AccessRules say."""
         if denial := denial_of(self.found, question):
             check = Check.plain(False, f"{denial.name} forbids it", "who")
             return Verdict(_DENY, denial.message, denial.name, self.revision, (check,))
@@ -243,31 +272,27 @@ class _Court:
             check = Check.plain(None, f"{bindings[0].name} gives it without asking", "standing")
             message = "You hold this already, standing."
             return Verdict(_DENY, message, bindings[0].name, self.revision, (check,), standing=True)
-        holding = sorted((match for match in matches if match.holds), key=_demand)
-        if not holding:
-            return self._nearest(question, matches)
-        verdicts = (self._by(match, question, people) for match in holding)
-        first = next(verdicts)
-        return next((verdict for verdict in chain((first,), verdicts) if not verdict.is_refused), first)
+        return None
 
-    def _nearest(self, question: Question, matches: list[Match]) -> Verdict:
-        if not matches:
+    def _nearest(self, question: Question, rule: AccessRule | None) -> Verdict:
+        if rule is None:
             what = question.ask.role or question.ask.capability
             words = f"No rule offers {what}. Ask the platform team if you need it."
             if question.ask.breaks_glass:
                 words = "No rule lets anybody break the glass for this. Ask for it in the usual way."
             return Verdict(_DENY, words, policy=self.revision)
-        nearest = max(matches, key=lambda match: match.nearness)
+        nearest = match_of(rule, question)
         return self._verdict(_DENY, refusal_words(nearest, question), nearest)
 
-    def _by(self, match: Match, question: Question, people: People) -> Verdict:
-        """What one matching rule says, nobody else's conditions mixed in."""
+    def _by(self, rule: AccessRule, question: Question, people: People) -> Verdict:
+        """What one rule that holds says, nobody else's conditions mixed in."""
+        match = match_of(rule, question)
         if question.ask.breaks_glass:
             return self._verdict("allow", allowed_words(question.ask), match)
-        approval = match.rule.approval
+        approval = rule.approval
         if approval.count == 0:
             return self._verdict("allow", allowed_words(question.ask), match)
-        naming = self._naming(match, question)
+        naming = self._naming(rule, question)
         panel = panel_of(approval, question, naming, people)
         if part := too_small(panel):
             named = naming.of_any(tier.deciders for tier in part.tiers)
@@ -277,7 +302,7 @@ class _Court:
             return self._lacking(
                 match, len(panel.able_after(timedelta.max)), approval.count, few_words(panel)
             )
-        named = naming.by(match.rule)
+        named = naming.by(rule)
         return replace(
             self._verdict("needs_approval", needs_words(panel, self.subject, people, question.ask), match),
             approver_groups=named.groups,
@@ -308,15 +333,9 @@ class _Court:
         )
 
 
-def _demand(match: Match) -> tuple[int, float, str]:
-    """Fewer approvals first, then the longer limit; the name makes it certain."""
-    longest = match.rule.max_duration or timedelta(0)
-    return match.rule.approval.count, -longest.total_seconds(), match.rule.name
-
-
 def _number(count: int) -> str:
     return "nobody" if count == 0 else "1 person" if count == 1 else f"{count} people"
 
 
-def _asks_who_is_on_call(match: Match) -> bool:
-    return any(tier.deciders.rotas for part in match.rule.approval.parts for tier in part.tiers)
+def _asks_who_is_on_call(rule: AccessRule) -> bool:
+    return any(tier.deciders.rotas for part in rule.approval.parts for tier in part.tiers)

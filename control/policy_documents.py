@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from control.conditions import Condition
 from control.filters import Filter
 from control.oncall import Rota
 from control.policy_yaml import Document
+
+if TYPE_CHECKING:
+    from control.shortlists import Shortlist
 
 GAP = timedelta(minutes=15)  # windows that are less apart carry each other on
 
@@ -201,6 +205,10 @@ class PolicySet:
     visibility: list[VisibilityRule] = field(default_factory=list)
     rotas: dict[str, Rota] = field(default_factory=dict)
     bundles: dict[str, Bundle] = field(default_factory=dict)
+    # What `shortlists` made of the rules, by what is asked.
+    shortlists: dict[tuple[str, str, bool], Shortlist] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @cached_property
     def _rules_by_what(self) -> dict[tuple[str, str], list[AccessRule]]:
