@@ -324,7 +324,7 @@ def _detailed(intent: Intent, user: User) -> dict[str, Any]:
     decision = (
         intent.decisions.select_related("policy").defer("policy__documents", "policy__sources").latest("id")
     )
-    answers = intent.approvals.select_related("by").order_by("id")
+    answers = intent.approvals.with_people().order_by("id")
     owed = OwedReview.objects.filter(grant__intent=intent).first()
     changed = moved.look(intent, decision)
     return {
@@ -341,6 +341,7 @@ def _detailed(intent: Intent, user: User) -> dict[str, Any]:
             {
                 "answer": one.answer,
                 "by": one.by.entity_ref,
+                "asDeputyOf": one.deputy_of.entity_ref if one.deputy_of else None,
                 "comment": one.comment,
                 "narrowed": one.narrowed,
                 "at": one.decided_at.isoformat(),

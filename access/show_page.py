@@ -15,7 +15,7 @@ from access.habits import usual_minutes
 from access.models import Grant, Need, OwedReview
 from access.request_page import Asked, usually
 from access.reviews import may_review
-from control import clock, inbox, moved, people, subjects
+from control import away, clock, inbox, moved, people, subjects
 from control.durations import format_duration
 from control.models import Approval, AuditEvent, Intent, State, User
 from control.stage_board import board_of
@@ -74,7 +74,7 @@ def context(intent: Intent, user: User) -> dict[str, Any]:
     now = clock.now()
     grant: Grant | None = getattr(intent, "grant", None)
     needs = list(grant.needs.select_related("right")) if grant else []
-    answers = list(intent.approvals.select_related("by").order_by("id"))
+    answers = list(intent.approvals.with_people().order_by("id"))
     decision = (
         intent.decisions.select_related("policy").defer("policy__documents", "policy__sources").latest("id")
     )
@@ -107,6 +107,9 @@ def context(intent: Intent, user: User) -> dict[str, Any]:
         "asked_again": asked_again_as(intent),
         "events": events_of(intent),
         "asked": _asked(intent),
+        "stand_ins": away.stand_ins(intent, inbox.eligible(intent))[:APPROVERS_SHOWN]
+        if intent.state == State.AWAITING_APPROVAL
+        else [],
         "board": board_of(intent, decision, answers),
         "others": _others(grant) if live and grant else [],
         "may_end": bool((live or coming) and grant and may_end(grant, user)),
@@ -159,7 +162,7 @@ def _undecided_or_refused(intent: Intent, answers: list[Approval], message: str,
         )
     if intent.state == State.REJECTED and answers:
         last = answers[-1]
-        return Status("bad", "Rejected", f"{last.by.label} says: “{last.comment}”")
+        return Status("bad", "Rejected", f"{last.who} says: “{last.comment}”")
     words = {
         State.DENIED: ("bad", "Refused", message),
         State.EXPIRED: ("unknown", "Expired", "Nobody decided in time. It can be asked again."),

@@ -1,13 +1,14 @@
 """Deciding a waiting intent: approve (as asked, or smaller), reject, expire.
 
 The only writer of Approval. Under the row lock every question is asked again: is it still waiting, is this the plan
-that was shown, may this person decide, do today's rules still allow it.
+that was shown, may this person decide, in their own place or in that of somebody who is away, do today's rules still
+allow it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,59 +16,60 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Min
 
-from control import audit, clock, people, policy, request_notices, stages
+from control import audit, chairs, clock, policy, request_notices, stages
 from control.agenda import Agenda, progress_of
 from control.capability import registry
+from control.chairs import Chair
 from control.decide import Verdict
-from control.errors import (
-    AgentsDoNotApprove,
-    InvalidParameters,
-    NotAnApprover,
-    NotWaiting,
-    OwnRequest,
-    PlanChanged,
-    Refused,
-    TooLate,
-)
+from control.errors import InvalidParameters, NotAnApprover, NotWaiting, PlanChanged, Refused, TooLate
 from control.intents import approved, digest_of, draft_of, stored_digest_of, verdict_now
 from control.models import Approval, Approver, Decision, Intent, State, User
-from control.seats import seats_now, turn_words
+from control.seats import turn_words
 
 EXPIRE_BATCH = 200
 
 
 @transaction.atomic
 def approve(
-    intent_id: UUID, *, by: User, digest: str, comment: str = "", narrowed: Mapping[str, Any] | None = None
+    intent_id: UUID,
+    *,
+    by: User,
+    digest: str,
+    comment: str = "",
+    narrowed: Mapping[str, Any] | None = None,
+    in_place_of: int | None = None,
 ) -> Intent:
     """Say yes to what `digest` stands for; `narrowed` parameters make it smaller, never larger.
 
+    `in_place_of` is the key of the account whose places are taken: `by` themselves, or somebody who is away and named
+    them. Left out, it is `by` where it is their own turn, else whoever they stand in for. Locks the intent.
+
     Raises `NotWaiting`, `TooLate`, `PlanChanged`, `OwnRequest`, `AgentsDoNotApprove`, `NotAnApprover`, `Refused`,
-    `InvalidParameters`. Locks the intent, and keeps the rules as they are until it is written.
+    `InvalidParameters`. Keeps the rules as they are until it is written.
     """
-    sitting = _lock_for_answer(intent_id, by, digest)
+    sitting = _lock_for_answer(intent_id, by, digest, in_place_of)
     intent = sitting.intent
     policy.stay(to_change=registry.administers(intent.capability))
     if stored_digest_of(intent) != digest:
         raise PlanChanged(
             "This request is not what it was when it was sent. Reject it and let it be asked again."
         )
-    verdict = _checked_by_rules_of_today(sitting, by)
+    verdict = _checked_by_rules_of_today(sitting)
     if narrowed:
         _narrow(intent, narrowed)
     approval = _write(sitting, by, Approval.Answer.APPROVED, digest, comment, narrowed or {})
     registry.get(intent.capability).on_answer(intent, approval)
-    request_notices.answered(intent, by)
+    request_notices.answered(intent, approval)
     _conclude(sitting, verdict)
     return intent
 
 
 @transaction.atomic
-def reject(intent_id: UUID, *, by: User, digest: str, comment: str) -> Intent:
+def reject(intent_id: UUID, *, by: User, digest: str, comment: str, in_place_of: int | None = None) -> Intent:
     """Say no, with words for the requester. Raises as `approve`."""
     if not comment.strip():
         raise InvalidParameters({"comment": "Say why: the requester reads it and can ask better."})
-    sitting = _lock_for_answer(intent_id, by, digest)
+    sitting = _lock_for_answer(intent_id, by, digest, in_place_of)
     intent = sitting.intent
     approval = _write(sitting, by, Approval.Answer.REJECTED, digest, comment, {})
     intent.move(State.REJECTED, decided_at=approval.decided_at, finished_at=approval.decided_at)
@@ -78,68 +80,67 @@ def reject(intent_id: UUID, *, by: User, digest: str, comment: str) -> Intent:
 
 @dataclass(frozen=True)
 class _Sitting:
-    """The locked intent, and the places in it that the person may take now."""
+    """The locked intent, and the chair that the person takes, with those of its places that they may take now."""
 
     intent: Intent
-    rows: tuple[Approver, ...]
+    chair: Chair
     agenda: Agenda
 
     @property
     def seats(self) -> list[list[int]]:
-        return [list(seat) for seat in sorted({(row.stage, row.part) for row in self.rows})]
+        return [list(seat) for seat in sorted({(row.stage, row.part) for row in self.chair.rows})]
 
 
-def _lock_for_answer(intent_id: UUID, by: User, digest: str) -> _Sitting:
+def _lock_for_answer(intent_id: UUID, by: User, digest: str, in_place_of: int | None) -> _Sitting:
     intent = Intent.objects.select_for_update(of=("self",)).select_related("requested_by").get(pk=intent_id)
-    rows = _places_of(intent, by)
+    offered = chairs.wished(chairs.chairs_of(intent, by), by, in_place_of)
     if intent.state != State.AWAITING_APPROVAL:
         raise NotWaiting(f"This request is already {intent.get_state_display().lower()}.")
     now = clock.now()
     if intent.decide_before <= now:
         raise TooLate("This request waited too long and has expired. It can be asked again.")
-    # One person with two accounts is one answer.
-    if any(people.same_person(by, answer.by) for answer in intent.approvals.select_related("by")):
-        raise NotWaiting("You have answered this request already. It waits for somebody else.")
+    answers = list(intent.approvals.with_people())
+    if words := chairs.said_before(by, answers):
+        raise NotWaiting(words)
     if intent.plan_digest != digest:
         raise PlanChanged("The request changed after you opened it. Read it again, then decide.")
     agenda = Agenda.of(intent.decisions.latest("id"))
-    return _Sitting(intent, _whose_turn_it_is(rows, agenda, now), agenda)
+    return _Sitting(intent, _taken(offered, answers, agenda, now), agenda)
 
 
-def _places_of(intent: Intent, by: User) -> list[Approver]:
-    """All places that this person was asked into, whether it is their turn or not."""
-    person = User.objects.select_related("acts_for").get(pk=by.pk)
-    if not person.is_active:
-        raise Refused("This account is closed, so it can decide nothing.")
-    if person.is_agent:
-        raise AgentsDoNotApprove("Agents do not approve. The person must decide.")
-    if people.same_person(person, intent.requested_by):
-        raise OwnRequest("You asked for this yourself, so somebody else must decide.")
-    rows = list(intent.approvers.filter(seats_now(person)))
-    if not rows:
-        raise NotAnApprover("You are not among those who decide this. The request page says who is.")
-    return rows
+def _taken(offered: Sequence[Chair], answers: Collection[Approval], agenda: Agenda, now: datetime) -> Chair:
+    """The first chair in which something may be decided now; where there is none, the words of the first."""
+    refusals = []
+    for chair in offered:
+        refusal = chairs.taken_before(chair, answers) if chair.delegation else ""
+        rows = () if refusal else _whose_turn_it_is(chair.rows, agenda, now)
+        if rows:
+            return replace(chair, rows=rows)
+        refusals.append(refusal or turn_words(chair.rows, now))
+    raise NotWaiting(refusals[0])
 
 
-def _whose_turn_it_is(rows: list[Approver], agenda: Agenda, now: datetime) -> tuple[Approver, ...]:
+def _whose_turn_it_is(rows: Sequence[Approver], agenda: Agenda, now: datetime) -> tuple[Approver, ...]:
     """The open ones of these places. Where one answer may count for several stages, those ahead too."""
     wanted = [row for row in rows if row.closed_at is None]
     due = [row for row in wanted if row.counts_from and row.counts_from <= now]
-    if due:
-        ahead = [row for row in wanted if row.counts_from is None and row.tier == 0 and not agenda.distinct]
-        return (*due, *ahead)
-    raise NotWaiting(turn_words(rows, now))
+    if not due:
+        return ()
+    ahead = [row for row in wanted if row.counts_from is None and row.tier == 0 and not agenda.distinct]
+    return (*due, *ahead)
 
 
-def _checked_by_rules_of_today(sitting: _Sitting, by: User) -> Verdict:
+def _checked_by_rules_of_today(sitting: _Sitting) -> Verdict:
     """A rule edited after the request counts: nobody approves what today's rules refuse or give to others."""
     verdict = verdict_now(sitting.intent)
     if verdict.verdict == Decision.Verdict.DENY:
         raise Refused(f"The rules have changed and no longer allow this. {verdict.message}")
     if verdict.verdict == Decision.Verdict.NEEDS_APPROVAL:
-        opened_at = _opened_at(sitting.intent, sitting.rows[0].stage)
-        if by.pk not in verdict.panel.able_after(clock.now() - opened_at):
-            raise NotAnApprover("The rules have changed: you are no longer among those who decide this.")
+        chair = sitting.chair
+        waited = clock.now() - _opened_at(sitting.intent, chair.rows[0].stage)
+        if not verdict.panel.is_open_to(chair.voice, waited):
+            who = f"{chair.person.label} is" if chair.delegation else "you are"
+            raise NotAnApprover(f"The rules have changed: {who} no longer among those who decide this.")
     return verdict
 
 
@@ -173,7 +174,7 @@ def _write(
     comment: str,
     narrowed: Mapping[str, Any],
 ) -> Approval:
-    intent = sitting.intent
+    intent, delegation = sitting.intent, sitting.chair.delegation
     approval = Approval.objects.create(
         intent=intent,
         by=by,
@@ -183,6 +184,8 @@ def _write(
         narrowed=dict(narrowed),
         seats=sitting.seats,
         decided_at=clock.now(),
+        deputy_of=sitting.chair.person if delegation else None,
+        delegation=delegation,
     )
     smaller = ", ".join(f"{name} {value}" for name, value in narrowed.items())
     words = [
@@ -193,9 +196,15 @@ def _write(
         f"intent.{answer.value}",
         actor=by,
         intent=intent,
-        summary=f"{answer.label} by {by.label}",
+        on_behalf_of=approval.deputy_of,
+        summary=f"{answer.label} by {approval.who}",
         detail=" ".join([*filter(None, words), f"Shown and answered: digest {digest[:4]} {digest[4:8]}."]),
-        after={"digest": digest, "narrowed": dict(narrowed), "parameters": intent.parameters},
+        after={
+            "digest": digest,
+            "narrowed": dict(narrowed),
+            "parameters": intent.parameters,
+            **({"deputy_of": delegation.absent_id, "delegation": delegation.pk} if delegation else {}),
+        },
     )
     return approval
 
@@ -203,12 +212,12 @@ def _write(
 def _conclude(sitting: _Sitting, today: Verdict) -> None:
     """All that the rules asked for at the request must be there, and all that they ask for today."""
     intent, agenda, now = sitting.intent, sitting.agenda, clock.now()
-    answers = list(intent.approvals.select_related("by").order_by("id"))
+    answers = list(intent.approvals.with_people().order_by("id"))
     progress = progress_of(agenda, answers)
     is_as_asked = today.panel.is_as_kept(intent.decisions.latest("id").explanation)
     if not progress.is_done:
         stages.move_on(intent, agenda, progress, today.panel if is_as_asked else None, now)
-    elif today.is_allowed or is_as_asked or today.panel.is_satisfied_by(answer.by for answer in answers):
+    elif today.is_allowed or is_as_asked or today.panel.is_satisfied_by(map(chairs.voice_of, answers)):
         intent.approvers.filter(closed_at=None).update(closed_at=now)
         approved(intent, now)
 

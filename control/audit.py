@@ -31,18 +31,21 @@ def record(
     *,
     actor: User | None,
     summary: str,
+    on_behalf_of: User | None = None,
     subject_ref: str = "",
     intent: Intent | None = None,
     detail: str = "",
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> AuditEvent:
-    """Write one event in the caller's transaction. `actor` None is the portal itself."""
+    """Write one event in the caller's transaction. `actor` None is the portal itself; an agent acts for its owner
+    without that being said."""
+    behind = on_behalf_of or (actor.acts_for if actor else None)
     return AuditEvent.objects.create(
         action=action,
         actor=actor,
         actor_name=(actor.label if actor else SYSTEM_NAME)[:LONGEST_NAME],
-        on_behalf_of_name=(actor.acts_for.label if actor and actor.acts_for else "")[:LONGEST_NAME],
+        on_behalf_of_name=(behind.label if behind else "")[:LONGEST_NAME],
         subject_ref=subject_ref or (intent.subject_ref if intent else ""),
         intent=intent,
         summary=summary[:LONGEST_SUMMARY],

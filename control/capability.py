@@ -139,6 +139,10 @@ class Registry:
         """Whether it changes Portico itself, so that it is never anybody's alone."""
         return bool(getattr(self._capabilities.get(name), "administers", False))
 
+    def administering(self) -> list[str]:
+        """The names of all those."""
+        return [name for name in self.names() if self.administers(name)]
+
     def url_of(self, intent: Intent) -> str:
         capability = self._capabilities.get(intent.capability)
         return capability.url(intent) if capability else ""

@@ -11,7 +11,7 @@ from django.utils.functional import SimpleLazyObject
 from control.models import Intent, User
 from control.notice_list import unread_count
 from control.prepared import OfPerson
-from control.seats import rotas_of
+from control.seats import is_deputy, rotas_of
 
 COUNT_LIMIT = 100  # nobody reads a larger number, and counting must stay cheap
 
@@ -36,6 +36,6 @@ _WAITING = OfPerson(lambda user: Intent.objects.waiting_by_name(user).order_by()
 
 
 def count_for(user: User) -> int:
-    if rotas_of(user):
+    if rotas_of(user) or is_deputy(user):
         return Intent.objects.waiting_for(user)[:COUNT_LIMIT].count()
     return len(_WAITING.rows(user))

@@ -20,6 +20,7 @@ class AnswerForm(forms.Form):
     )
     narrow = forms.RegexField(r"^[a-z_]+=[^=]{1,100}$", required=False)
     answer = forms.CharField(max_length=20, required=False)
+    in_place_of = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False)  # whose places: a key
 
     def clean(self) -> dict[str, Any]:
         """“Shorter” without saying how much is no answer: it must not become “as asked”."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from statistics import median
@@ -11,11 +11,13 @@ from typing import Any
 from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils.timezone import localtime
 
-from control import clock, people, subjects
+from control import away, clock, people, subjects
+from control.away import Turn
 from control.capability import registry
+from control.chairs import said_before
 from control.durations import format_duration
-from control.models import Approval, Decision, Intent, Remark, State, User
-from control.seats import people_on, seats_now, turn_words
+from control.models import Approval, Decision, Intent, IntentQuerySet, Remark, State, User
+from control.seats import deputy_seats, people_on, seats_now, turn_words
 from control.stage_board import board_of
 
 PAGE_SIZE = 25
@@ -24,7 +26,7 @@ ANSWERS_READ = 200  # of today, for the median
 TABS = ("waiting", "mine", "decided")
 
 
-def of_tab(tab: str, user: User) -> QuerySet[Intent]:
+def of_tab(tab: str, user: User) -> IntentQuerySet:
     """The requests of one tab, the most urgent or newest first, each with who spoke last (`last_remark`)."""
     said = Remark.objects.filter(intent=OuterRef("pk")).order_by("-id").values("role")[:1]
     intents = Intent.objects.select_related("requested_by", "requested_by__acts_for").annotate(
@@ -33,13 +35,20 @@ def of_tab(tab: str, user: User) -> QuerySet[Intent]:
     if tab == "mine":
         return intents.involving(user).filter(state=State.AWAITING_APPROVAL).order_by("-requested_at")
     if tab == "decided":
-        answered = Approval.objects.filter(intent=OuterRef("pk"), by=user)
-        return (
-            intents.asked_of(user)
-            .filter(Exists(answered) | ~Q(state=State.AWAITING_APPROVAL))
-            .order_by("-decided_at")
-        )
+        return _decided(intents, user).order_by("-decided_at")
     return intents.waiting_for(user).order_by("requested_at")
+
+
+def _decided(intents: IntentQuerySet, user: User) -> IntentQuerySet:
+    """What they were asked and is settled, or settled for them; and what they decided in the place of somebody who is
+    back by now."""
+    answered = Approval.objects.filter(intent=OuterRef("pk")).involving(user)
+    is_settled = Exists(answered) | ~Q(state=State.AWAITING_APPROVAL)
+    stood_in = Approval.objects.filter(by=user, deputy_of__isnull=False)
+    if not stood_in.exists():
+        return intents.asked_of(user).filter(is_settled)
+    asked = Intent.objects.asked_of(user).filter(is_settled)
+    return intents.filter(Q(pk__in=asked.values("pk")) | Q(pk__in=stood_in.values("intent")))
 
 
 def counts(user: User) -> dict[str, int]:
@@ -49,10 +58,11 @@ def counts(user: User) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Standing:
-    """Whether this person may answer, and if not, why."""
+    """Whether this person may answer, and if not, why. `turns` say in whose places, of who stands in for somebody."""
 
     can_answer: bool
     why_not: str = ""
+    turns: Sequence[Turn] = ()
 
 
 def standing_of(intent: Intent, user: User) -> Standing:
@@ -61,16 +71,16 @@ def standing_of(intent: Intent, user: User) -> Standing:
     if people.same_person(user, intent.requested_by):
         return Standing(False, "You asked for this yourself, so somebody else must decide.")
     if Intent.objects.waiting_for(user).filter(pk=intent.pk).exists():
-        return Standing(True)
+        return Standing(True, turns=away.turns_of([intent.pk], user).get(intent.pk, ()))
     return Standing(False, _why_not(intent, user))
 
 
 def _why_not(intent: Intent, user: User) -> str:
-    rows = list(intent.approvers.filter(seats_now(user)))
+    rows = list(intent.approvers.filter(seats_now(user) | deputy_seats(user)))
     if not rows:
         return "You are not among those who decide this."
-    if intent.approvals.filter(by=user).exists():
-        return "You have answered already."
+    if words := said_before(user, intent.approvals.with_people()):
+        return words
     return turn_words(rows, clock.now()) or "It has waited too long and closes by itself."
 
 
@@ -81,7 +91,8 @@ def pane(intent: Intent, user: User) -> dict[str, Any]:
         intent.decisions.select_related("policy").defer("policy__documents", "policy__sources").latest("id")
     )
     facts = capability.inbox_facts(intent, user)
-    approvals = list(intent.approvals.select_related("by").order_by("id"))
+    approvals = list(intent.approvals.with_people().order_by("id"))
+    asked = eligible(intent)
     return {
         "intent": intent,
         "capability": capability,
@@ -94,7 +105,10 @@ def pane(intent: Intent, user: User) -> dict[str, Any]:
         "as_asked": facts.get("as_asked", ""),
         "approvals": approvals,
         "given": sum(answer.answer == Approval.Answer.APPROVED for answer in approvals),
-        "approvers": list(eligible(intent)[:APPROVERS_SHOWN]),
+        "approvers": list(asked[:APPROVERS_SHOWN]),
+        "stand_ins": away.stand_ins(intent, asked)[:APPROVERS_SHOWN]
+        if intent.state == State.AWAITING_APPROVAL
+        else [],
         "board": board_of(intent, decision, approvals),
         "requester_groups": list(intent.requested_by.groups.order_by("name")[:5]),
         "standing": standing_of(intent, user),
@@ -126,6 +140,7 @@ def eligible(intent: Intent) -> QuerySet[User]:
         User.objects.filter(people_on(intent.approvers.open()), is_active=True, acts_for=None)
         .exclude(Q(pk=requester.pk) | second_account)
         .exclude(pk__in=intent.approvals.values("by"))
+        .exclude(pk__in=intent.approvals.filter(deputy_of__isnull=False).values("deputy_of"))
         .distinct()
         .order_by("first_name", "username")
     )

@@ -217,32 +217,34 @@ class IntentQuerySet(models.QuerySet["Intent"]):
 
     def asked_of(self, user: User) -> Self:
         """What `user` may be asked to decide, open or decided; never their own."""
-        from control.seats import on_call_seats
+        from control.seats import deputy_seats, on_call_seats
 
-        return self._seating(user, Approver.objects.all(), on_call_seats(user))
+        return self._seating(user, Approver.objects.all(), on_call_seats(user) | deputy_seats(user))
 
     def waiting_for(self, user: User) -> Self:
-        """Open in `user`'s inbox: awaiting, their turn, not past its deadline, and not yet answered by them."""
-        from control.seats import on_call_seats
+        """Open in `user`'s inbox: awaiting, their turn, not past its deadline, and not yet answered by them or in
+        their place."""
+        from control.seats import deputy_turns, on_call_seats
 
-        return self._waiting(user, on_call_seats(user))
+        return self._waiting(user, on_call_seats(user) | deputy_turns(user))
 
     def waiting_by_name(self, user: User) -> Self:
-        """As `waiting_for`, without what comes by being on call: depends on nothing but who asks."""
+        """As `waiting_for`, without what comes by the clock: by being on call, or in place of somebody who is away.
+        Depends on nothing but who asks."""
         return self._waiting(user, Q())
 
-    def _waiting(self, user: User, on_call: Q) -> Self:
-        answered = Approval.objects.filter(intent=OuterRef("pk"), by=user)
+    def _waiting(self, user: User, by_the_clock: Q) -> Self:
+        answered = Approval.objects.filter(intent=OuterRef("pk")).involving(user)
         return (
-            self._seating(user, Approver.objects.open(), on_call)
+            self._seating(user, Approver.objects.open(), by_the_clock)
             .filter(state=State.AWAITING_APPROVAL, decide_before__gt=Now())
             .exclude(Exists(answered))
         )
 
-    def _seating(self, user: User, approvers: ApproverQuerySet, on_call: Q) -> Self:
-        """`on_call` are places that come by being on call."""
+    def _seating(self, user: User, approvers: ApproverQuerySet, by_the_clock: Q) -> Self:
+        """`by_the_clock` are places that come by being on call, or in place of somebody who is away."""
         named = Q(user=user) | Q(group__in=user.groups.values("pk"))
-        seats = approvers.filter(intent=OuterRef("pk")).filter(named | on_call)
+        seats = approvers.filter(intent=OuterRef("pk")).filter(named | by_the_clock)
         return self.filter(Exists(seats)).exclude(requested_by=user).exclude(requested_by__acts_for=user)
 
     def visible_to(self, user: User) -> Self:
@@ -437,8 +439,21 @@ class Approver(models.Model):
         ]
 
 
+class ApprovalQuerySet(models.QuerySet["Approval"]):
+    def involving(self, user: User) -> Self:
+        """Answers that `user` gave, or that somebody gave in their place."""
+        return self.filter(Q(by=user) | Q(deputy_of=user))
+
+    def with_people(self) -> Self:
+        """Each with whom it involves, and how, read along."""
+        return self.select_related("by", "deputy_of", "delegation")
+
+
 class Approval(models.Model):
-    """One person's answer to one intent, bound to the digest of what they were shown. Append-only."""
+    """One person's answer to one intent, bound to the digest of what they were shown. Append-only.
+
+    Given in the place of `deputy_of` it counts for their places, and under the `delegation` that said so.
+    """
 
     class Answer(models.TextChoices):
         APPROVED = "approved", "Approved"
@@ -452,12 +467,36 @@ class Approval(models.Model):
     narrowed = models.JSONField(default=dict)  # parameters that the approver made smaller: {"duration": "1h"}
     seats = models.JSONField(default=list)  # [[stage, part], …] that they sat in then; empty: the first
     decided_at = models.DateTimeField()
+    deputy_of = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    delegation = models.ForeignKey(
+        "Delegation", null=True, on_delete=models.PROTECT, related_name="approvals"
+    )
+
+    objects = ApprovalQuerySet.as_manager()
 
     class Meta:
         constraints = [
             UniqueConstraint(fields=["intent", "by"], name="approval_once_per_person"),
+            UniqueConstraint(fields=["intent", "deputy_of"], name="approval_once_in_place_of_a_person"),
+            CheckConstraint(
+                condition=Q(deputy_of=None, delegation=None)
+                | Q(deputy_of__isnull=False, delegation__isnull=False) & ~Q(deputy_of=F("by")),
+                name="approval_deputy_by_delegation",
+            ),
             CheckConstraint(condition=Q(answer__in=["approved", "rejected"]), name="approval_answer_known"),
         ]
+
+    @property
+    def whose_place(self) -> User:
+        """Whose places it takes: those of the person who gave it, or of whom they stood in for."""
+        return self.deputy_of or self.by
+
+    @property
+    def who(self) -> str:
+        """“Dee Kim”, “Dee Kim as deputy of Dana Fox”."""
+        return f"{self.by.label} as deputy of {self.deputy_of.label}" if self.deputy_of else self.by.label
 
 
 class AuditEvent(models.Model):
@@ -501,7 +540,8 @@ class AuditSeal(models.Model):
     sealed_at = models.DateTimeField(db_default=Now())
 
 
-# Django looks for models here; those of notices and remarks have files of their own.
+# Django looks for models here; those of deputies, notices and remarks have files of their own.
+from control.deputy_models import Delegation  # noqa: E402  they refer to the account above
 from control.notice_models import (  # noqa: E402  they refer to the account above
     Channel,
     Delivery,
@@ -515,6 +555,7 @@ from control.remark_models import Remark  # noqa: E402
 
 __all__ = [
     "Channel",
+    "Delegation",
     "Delivery",
     "Happening",
     "MailWish",

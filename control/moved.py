@@ -18,10 +18,12 @@ from django.db.models import F, Q
 
 from control import clock, intents, people, policy, quorum, request_notices
 from control.agenda import Agenda, parts_of
+from control.chairs import said_before, voice_of
 from control.decide import Verdict
 from control.errors import ControlError
 from control.models import Approval, Approver, Decision, Intent, State, User
 from control.oncall import on_call_now
+from control.panels import Voice
 from control.seats import people_on
 from control.standing import standing_of
 
@@ -85,12 +87,12 @@ def look_under_other_rules(intent: Intent, decision: Decision, reader: User) -> 
 def _is_stuck(intent: Intent, decision: Decision, verdict: Verdict) -> bool:
     if verdict.is_refused:
         return True
-    answers = list(intent.approvals.select_related("by"))
+    answers = list(intent.approvals.with_people())
     rows = list(intent.approvers.filter(closed_at=None))
     able = {pk: seats for pk, seats in _seats(intent, rows, answers).items() if _may(pk, verdict)}
     if not _satisfies(Agenda.of(decision), answers, able):
         return True
-    everybody = [*(answer.by for answer in answers), *User.objects.filter(pk__in=able)]
+    everybody = [*map(voice_of, answers), *map(Voice, User.objects.filter(pk__in=able))]
     return not (verdict.is_allowed or verdict.panel.is_satisfied_by(everybody))
 
 
@@ -124,8 +126,7 @@ def _seats(intent: Intent, rows: list[Approver], answers: list[Approval]) -> dic
     on_call = _on_call(rows)
     seats: dict[int, set[tuple[int, int]]] = {}
     for user in found.distinct().prefetch_related("groups"):
-        others = (intent.requested_by, *(answer.by for answer in answers))
-        if any(people.same_person(user, other) for other in others):
+        if people.same_person(user, intent.requested_by) or said_before(user, answers):
             continue
         mine = {group.pk for group in user.groups.all()} & groups
         refs = {user.entity_ref, *(group.name for group in user.groups.all())}

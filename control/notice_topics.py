@@ -44,6 +44,7 @@ WAITING = "waiting"
 SETTLED = "settled"
 DECIDED = "decided"
 WORK = "work"
+DEPUTIES = "deputies"
 PLATFORM = "platform"
 
 register_topic(
@@ -64,6 +65,14 @@ register_topic(
 )
 register_topic(
     Topic(WORK, "Your work is done", "A run or another thing that you asked for succeeded or failed.")
+)
+register_topic(
+    Topic(
+        DEPUTIES,
+        "Somebody stands in",
+        "You decide for somebody who is away, or somebody for you; and when that ends early.",
+        mail=MailWish.AT_ONCE,
+    )
 )
 register_topic(
     Topic(

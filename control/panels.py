@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from control import quorum
@@ -20,6 +21,14 @@ _AT_ONCE = timedelta(0)
 
 
 @dataclass(frozen=True)
+class Voice:
+    """Whose places an answer takes; with `groups` (references) only those that these have, of a deputy for some."""
+
+    person: User
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class TierAsked:
     """`after` is what the rule says, `counts_after` when it really counts: sooner where those before are too few."""
 
@@ -28,6 +37,15 @@ class TierAsked:
     deciders: Deciders
     named: Named
     people: tuple[User, ...]
+
+    def seats(self, voice: Voice) -> bool:
+        named = (*self.named.groups, *(ref for _, ref in self.named.role_refs))
+        covered = not voice.groups or any(ref in voice.groups for ref in named)
+        return covered and voice.person.pk in self.keys
+
+    @cached_property
+    def keys(self) -> frozenset[int]:
+        return frozenset(user.pk for user in self.people)
 
 
 @dataclass(frozen=True)
@@ -43,6 +61,10 @@ class PartAsked:
     @property
     def everyone(self) -> tuple[User, ...]:
         return self.people_after(timedelta.max)
+
+    def seats_after(self, waited: timedelta, voice: Voice) -> bool:
+        """Whether this voice counts for it when the stage has waited that long."""
+        return any(tier.counts_after <= waited and tier.seats(voice) for tier in self.tiers)
 
 
 @dataclass(frozen=True)
@@ -71,14 +93,21 @@ class Panel:
         """Keys of all who can decide something of it when a stage has waited that long."""
         return {user.pk for part in self.parts for user in part.people_after(waited)}
 
-    def fits(self, people: Iterable[User]) -> list[tuple[int, ...]]:
-        """For each person the parts they can sit in, counted through all stages."""
-        seats = [{user.pk for user in part.everyone} for part in self.parts]
-        return [tuple(index for index, able in enumerate(seats) if user.pk in able) for user in people]
+    def is_open_to(self, voice: Voice, waited: timedelta) -> bool:
+        """Whether this voice can decide something of it when a stage has waited that long."""
+        return any(part.seats_after(waited, voice) for part in self.parts)
 
-    def is_satisfied_by(self, people: Iterable[User]) -> bool:
-        """Whether these people's agreement is all that it asks for."""
-        places, fits = [part.count for part in self.parts], self.fits(people)
+    def fits(self, voices: Iterable[Voice]) -> list[tuple[int, ...]]:
+        """For each voice the parts it can sit in, counted through all stages."""
+        parts = list(enumerate(self.parts))
+        return [
+            tuple(index for index, part in parts if part.seats_after(timedelta.max, voice))
+            for voice in voices
+        ]
+
+    def is_satisfied_by(self, voices: Iterable[Voice]) -> bool:
+        """Whether these voices' agreement is all that it asks for; they are of different people."""
+        places, fits = [part.count for part in self.parts], self.fits(voices)
         if self.distinct:
             return quorum.is_complete(places, fits)
         return all(sum(part in one for one in fits) >= count for part, count in enumerate(places))
@@ -147,7 +176,7 @@ def lacks_people(panel: Panel) -> bool:
     if not panel.distinct or len(panel.parts) < 2:
         return False
     everybody = {user.pk: user for part in panel.parts for user in part.everyone}
-    return not panel.is_satisfied_by(_distinct(everybody.values()))
+    return not panel.is_satisfied_by(map(Voice, _distinct(everybody.values())))
 
 
 def _distinct(people: Iterable[User]) -> list[User]:

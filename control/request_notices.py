@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from control import clock, inbox
+from control import away, clock, inbox
 from control.capability import registry
 from control.decide import Verdict
 from control.models import Approval, Intent, Notice, Remark, State, User
@@ -32,18 +32,21 @@ def waits(intent: Intent) -> None:
         url=reverse("control:inbox_item", args=[intent.pk]),
         useful_until=intent.decide_before,
     )
-    tell(news, inbox.eligible(intent).values_list("pk", flat=True))
+    asked = inbox.eligible(intent)
+    deputies = {one.deputy_id for one in away.stand_ins(intent, asked)}
+    tell(news, deputies.union(asked.values_list("pk", flat=True)))
 
 
-def answered(intent: Intent, by: User) -> None:
-    """It does not wait for `by` any more, though it may for others."""
-    asked = Notice.objects.filter(user=by, happening__thread=thread_of(intent), happening__event=_WAITS)
-    asked.unread().update(read_at=clock.now())
+def answered(intent: Intent, answer: Approval) -> None:
+    """It does not wait for them any more, nor for whom they stood in for, though it may for others."""
+    asked = Notice.objects.filter(happening__thread=thread_of(intent), happening__event=_WAITS)
+    theirs = asked.filter(user__in={answer.by_id, answer.whose_place.pk})
+    theirs.unread().update(read_at=clock.now())
 
 
 def approved(intent: Intent) -> None:
     """The last of those who had to agree has. What a rule allows at once is told to owners of agents alone."""
-    answers = list(intent.approvals.select_related("by").order_by("id"))
+    answers = list(intent.approvals.with_people().order_by("id"))
     if not answers and not intent.requested_by.is_agent:
         return
     smaller = {name: value for answer in answers for name, value in answer.narrowed.items()}
@@ -61,7 +64,7 @@ def approved(intent: Intent) -> None:
 
 def rejected(intent: Intent, answer: Approval) -> None:
     _tell_requester(intent, "request.rejected", DECIDED, "Rejected", detail=_said(answer), sign="bad")
-    _settle(intent, f"Rejected by {answer.by.label}.", by=[answer.by])
+    _settle(intent, f"Rejected by {answer.who}.", by=[answer.by])
 
 
 def denied(intent: Intent, message: str) -> None:
@@ -224,8 +227,8 @@ def _news(
 
 
 def _said(answer: Approval) -> str:
-    return f"{answer.by.label}: “{answer.comment}”" if answer.comment else f"By {answer.by.label}."
+    return f"{answer.who}: “{answer.comment}”" if answer.comment else f"By {answer.who}."
 
 
 def _names(answers: list[Approval]) -> str:
-    return " and ".join(answer.by.label for answer in answers)
+    return " and ".join(answer.who for answer in answers)

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from control import approvals, inbox
+from control import approvals, away, inbox
 from control.capability import registry
 from control.errors import ControlError
-from control.models import Intent, User
+from control.models import Delegation, Intent, User
 
 MOST = inbox.PAGE_SIZE
 _ITEM = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([0-9a-f]{64})")
@@ -25,6 +25,7 @@ class Line:
     intent: Intent
     warnings: Sequence[tuple[str, str]]
     facts: Sequence[tuple[str, str]]
+    delegation: Delegation | None = None  # why it waits for them, where only because somebody is away
 
     @property
     def item(self) -> str:
@@ -43,14 +44,14 @@ def lines(ids: Iterable[str], user: User) -> list[Line]:
     wanted = list(inbox.of_tab("waiting", user).filter(pk__in=_uuids(ids))[:MOST])
     warnings = _warnings(wanted)
     return [
-        Line(intent, warnings.get(intent.pk, ()), [(label, value) for label, value in _facts(intent)[:3]])
-        for intent in wanted
+        Line(intent, warnings.get(intent.pk, ()), _facts(intent)[:3], delegation)
+        for intent, delegation in away.in_place_of(wanted, user)
     ]
 
 
 def _facts(intent: Intent) -> list[tuple[str, str]]:
     facts: list[tuple[str, str]] = intent.plan.get("facts", [])
-    return facts
+    return [(label, value) for label, value in facts]
 
 
 def _warnings(intents: Sequence[Intent]) -> dict[UUID, Sequence[tuple[str, str]]]:

@@ -12,7 +12,10 @@ from control.per_request import once
 COLUMNS = """
 u.entity_ref, u.is_staff,
 ARRAY(SELECT g.name FROM control_user_groups m JOIN auth_group g ON g.id = m.group_id WHERE m.user_id = u.id),
-newest.id, newest.digest"""
+newest.id, newest.digest,
+EXISTS (
+    SELECT FROM control_delegation d WHERE d.deputy_id = u.id AND d.ended_at IS NULL
+    AND d.starts_at <= statement_timestamp() AND d.expires_at > statement_timestamp())"""
 NEWEST_RULES = """
 LEFT JOIN LATERAL (SELECT id, digest FROM control_policyrevision ORDER BY id DESC LIMIT 1) newest ON true"""
 _STATEMENT = f"SELECT {COLUMNS} FROM control_user u {NEWEST_RULES} WHERE u.id = %s::bigint AND u.is_active"  # noqa: S608
@@ -25,6 +28,7 @@ class Standing:
     groups: list[str]
     policy_id: int | None  # of the revision in force
     policy_digest: str | None
+    is_deputy: bool  # stands in for somebody at this moment, if that one has not left
 
 
 def standing_of(user: User) -> Standing | None:

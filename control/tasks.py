@@ -10,6 +10,7 @@ from control import (
     approvals,
     audit,
     deliveries,
+    deputies,
     execution,
     intents,
     mail,
@@ -31,6 +32,8 @@ def sweep() -> None:
     stages.escalate()
     moved.compare_waiting()
     intents.withdraw_of_leavers()
+    deputies.end_of_leavers()
+    deputies.tell_begun()
     execution.ring_owed()
 
 

@@ -1,4 +1,4 @@
-"""Paths of the inbox, notifications, the rules and the own profile."""
+"""Paths of the inbox, notifications, the rules, deputies and the own profile."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from django.urls import path
 from control import (
     change_views,
     channel_views,
+    deputy_views,
     notice_views,
     notice_wish_views,
     profile_views,
@@ -44,5 +45,8 @@ urlpatterns = [
     path("rules/changes/<uuid:intent_id>/withdraw/", change_views.withdraw, name="policy_withdraw"),
     path("rules/compare/", rule_views.compare, name="compare"),
     path("profile/", profile_views.profile, name="profile"),
+    path("deputies/", deputy_views.deputies_page, name="deputies"),
+    path("deputies/all/", deputy_views.of_all, name="deputies_of_all"),
+    path("deputies/<int:number>/end/", deputy_views.end, name="deputy_end"),
     path("profile/tokens/<int:token_id>/revoke/", profile_views.revoke_token, name="token_revoke"),
 ]

@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from control import approvals, duties, inbox, moved, remarks
+from control import approvals, away, duties, inbox, moved, remarks
 from control.context import count_for
 from control.errors import ControlError
 from control.forms import AnswerForm
@@ -48,7 +48,12 @@ def approve(request: HttpRequest, intent_id: UUID) -> HttpResponse:
     data = form.cleaned_data
     try:
         intent = approvals.approve(
-            intent_id, by=user, digest=data["digest"], comment=data["comment"], narrowed=form.narrowed()
+            intent_id,
+            by=user,
+            digest=data["digest"],
+            comment=data["comment"],
+            narrowed=form.narrowed(),
+            in_place_of=data["in_place_of"],
         )
     except ControlError as refusal:
         return _refused(request, user, intent_id, refusal)
@@ -64,7 +69,13 @@ def reject(request: HttpRequest, intent_id: UUID) -> HttpResponse:
         return _render(request, user, intent, note=form.problem(), status=422)
     data = form.cleaned_data
     try:
-        intent = approvals.reject(intent_id, by=user, digest=data["digest"], comment=data["comment"])
+        intent = approvals.reject(
+            intent_id,
+            by=user,
+            digest=data["digest"],
+            comment=data["comment"],
+            in_place_of=data["in_place_of"],
+        )
     except ControlError as refusal:
         return _refused(request, user, intent_id, refusal)
     return _answered(request, user, intent, "Rejected")
@@ -137,6 +148,7 @@ def _render(
     context: dict[str, Any] = {
         "tab": tab,
         "page": page,
+        "rows": away.in_place_of(list(page), user),
         "counts": inbox.counts(user),
         "duties": duties.of(user) if tab == "waiting" else [],
         "marked": {row.pk for row in page if str(row.pk) in request.GET.getlist("intent")},

@@ -28,12 +28,14 @@ def flag(name: str, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name}={raw!r} is not a yes or no. Use 1 or 0.")
 
 
-def number(name: str, default: int, *, least: int = 0) -> int:
+def number(name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
     raw = os.environ.get(name, "").strip()
     if not raw:
         return default
     if not raw.isdigit() or int(raw) < least:
         raise ImproperlyConfigured(f"{name}={raw!r} is not a whole number of at least {least}.")
+    if most is not None and int(raw) > most:
+        raise ImproperlyConfigured(f"{name}={raw!r} is more than {most}, which is the most.")
     return int(raw)
 
 

@@ -209,6 +209,8 @@ PORTICO_POLICY_PATHS = [
 PORTICO_POLICY_SECOND_PERSON = env.one_of(
     "PORTICO_POLICY_SECOND_PERSON", "unreviewed", ("unreviewed", "always", "never")
 )
+# How long somebody else may decide while one is away; 0 switches deputies off.
+PORTICO_DEPUTY_DAYS = env.number("PORTICO_DEPUTY_DAYS", 90, most=366)
 # Outside systems that access is given in, by target. PostgreSQL without a `dsn` is the server of the portal's database.
 PORTICO_CONNECTORS = env.mapping(
     "PORTICO_CONNECTORS",

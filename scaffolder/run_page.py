@@ -155,7 +155,7 @@ def page_context(run: Run, user: User) -> dict[str, Any]:
     intent = run.intent
     may_act = user.is_staff or people.same_person(user, intent.requested_by)
     decision = intent.decisions.select_related("policy").order_by("-id").first()
-    approvals = list(intent.approvals.select_related("by").order_by("id"))
+    approvals = list(intent.approvals.with_people().order_by("id"))
     return {
         **steps_context(run),
         "lines": newest_lines(run),
@@ -211,7 +211,7 @@ def _approvers(intent: Intent) -> list[str]:
 def _rejection(intent: Intent) -> Approval | None:
     if intent.state != State.REJECTED:
         return None
-    return intent.approvals.select_related("by").filter(answer=Approval.Answer.REJECTED).first()
+    return intent.approvals.with_people().filter(answer=Approval.Answer.REJECTED).first()
 
 
 def _template_title(run: Run) -> str:

@@ -28,6 +28,7 @@ WRITERS = {
     "Decision": {"control/intents.py"},
     "Approval": {"control/approvals.py"},
     "Approver": {"control/stages.py"},
+    "Delegation": {"control/deputies.py"},
     "Remark": {"control/remarks.py"},
     "AuditEvent": {"control/audit.py"},
     "AuditSeal": {"control/audit.py"},
@@ -79,6 +80,6 @@ def _paths(resolver: URLResolver, before: str = "") -> Iterator[str]:
 
 
 def test_no_route_is_named_after_the_tables() -> None:
-    words = ("grant", "decision", "approval", "audit")
+    words = ("grant", "decision", "approval", "audit", "delegation")
     found = {path for path in _paths(get_resolver()) if any(word in path for word in words)}
     assert found == {"access/request/decision/"}
