@@ -18,15 +18,22 @@ MAX_DEPTH = 50  # of data in data
 MAX_ITEMS = 1_000  # of one list: some rules compare each item with each other
 
 
-def checked_values(document: Mapping[str, Any], values: Any, person: User) -> dict[str, Any]:
-    """The answers, if each page of the template takes them. Raises `InvalidParameters` with a message per field."""
+def checked_values(
+    document: Mapping[str, Any], values: Any, person: User, catalogue: pickers.Catalogue | None = None
+) -> dict[str, Any]:
+    """The answers, if each page of the template takes them. Raises `InvalidParameters` with a message per field.
+
+    Pickers offer what `person` sees, or what `catalogue` holds in its place.
+    """
     if not isinstance(values, Mapping):
         raise InvalidParameters({"values": "The answers must be a map of names and values."})
     answers = _plain(values)
     problems: dict[str, str] = {}
     for schema in _settled_pages(document, answers):
         _refuse_secrets(schema, answers)
-        for path, message in checking.problems_of(schema, answers, pickers.Catalogue(person)).items():
+        for path, message in checking.problems_of(
+            schema, answers, catalogue or pickers.Catalogue(person)
+        ).items():
             problems.setdefault(".".join(map(str, path)) or "values", message)
     if problems:
         raise InvalidParameters(problems)

@@ -188,10 +188,14 @@ def of_tree(
     secrets: Collection[str] = (),
     text: str = "",
     context: Mapping[str, Any] | None = None,
+    entities: Mapping[str, Any] | None = None,
 ) -> Outcome:
-    """As `of_files`, with the files of a folder on this machine. Raises `TemplateUnusable` or `Busy`."""
+    """As `of_files`, with the files of a folder on this machine. Raises `TemplateUnusable` or `Busy`.
+
+    `entities`, by reference, are what steps fetch from, in the place of the catalogue.
+    """
     with _alone(), beside.folder() as folder:
-        trying = _Trying(folder, person, secrets, _OfTree(tree), context)
+        trying = _Trying(folder, person, secrets, _OfTree(tree), context, entities)
         return trying.outcome_of(described, values, text)
 
 
@@ -257,6 +261,7 @@ class _Trying:
     secrets: Collection[str]
     sources: _OfTree | _OfEntity
     context: Mapping[str, Any] | None = None
+    entities: Mapping[str, Any] | None = None
     step: StepOutcome | None = None
     log: list[Line] = field(default_factory=list)
     lacks_files: bool = False
@@ -352,6 +357,7 @@ class _Trying:
             requested_at=self.asked_at,
             go_on=self.go_on,
             scratch=lambda: Path(tempfile.mkdtemp(dir=self.folder)),
+            entities=self.entities,
             budget=self.budget,
             effects=_NoEffects(),
             hide=lambda _text: None,  # no secret gets here

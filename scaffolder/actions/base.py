@@ -59,6 +59,9 @@ class Work:
     scratch: Callable[[], Path]  # makes a folder outside the workspace
     effects: Effects
     hide: Callable[[str], None]  # from here on this text is a secret: masked in log, outputs and errors
+    entities: Mapping[str, Any] | None = (
+        None  # by reference, in the place of the catalogue; tests bring theirs
+    )
     budget: Budget | None = None  # what all rendering together may cost, where somebody waits for it
 
     def once(self, name: str, do: Callable[[str], Any]) -> Any:

@@ -57,12 +57,15 @@ def _document(work: Work, given: Input, text: str) -> Any:
         ref = refs.canonical(text, kind=kind, namespace=namespace)
     except ValueError as problem:
         raise ActionFailed(f"{text} is no reference of an entity. {problem}") from None
-    found = (
-        Entity.objects.visible_to(work.requester).filter(ref=ref).values_list("document", flat=True).first()
-    )
+    found = work.entities.get(ref) if work.entities is not None else _seen(work, ref)
     if found is None and not given.get("optional"):
         raise ActionFailed(f"There is no {ref} in the catalogue. Check the reference, or set optional: true.")
     return found
+
+
+def _seen(work: Work, ref: str) -> Any:
+    seen = Entity.objects.visible_to(work.requester).filter(ref=ref)
+    return seen.values_list("document", flat=True).first()
 
 
 def _reference(entity: Any) -> str:

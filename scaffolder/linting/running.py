@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import posixpath
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from scaffolder.linting.findings import MAX_FINDINGS, Finding, Positions, Severi
 
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.HINT: 2}
 _SUFFIXES = (".yaml", ".yml")
+_KIND = re.compile(r"^kind: *[\"']?Template[\"']?\s*$", re.MULTILINE)
 
 
 def lint_text(text: str, *, file: str, tree: Tree | None = None) -> list[Finding]:
@@ -153,4 +155,4 @@ def _holds_one(file: Path) -> bool:
         text = yaml12.decode(file.read_bytes())
     except (OSError, yaml12.YamlError):
         return False
-    return "kind: Template" in text and "scaffolder.backstage.io" in text
+    return "scaffolder.backstage.io" in text and _KIND.search(text) is not None
