@@ -6,9 +6,10 @@ class AccessConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
-        from access import break_glass, duties, entity_pages, grant_notices
+        from access import break_glass, duties, entity_pages, grant_notices, together
         from access.capability import AccessGrant
         from catalog.extensions import Tab, register_action, register_panel, register_tab
+        from control import companions
         from control import duties as duties_of_others
         from control.capability import register
         from control.notice_topics import register_topic
@@ -18,6 +19,7 @@ class AccessConfig(AppConfig):
         register_topic(grant_notices.ENDING)
         register_topic(grant_notices.ACCESS)
         duties_of_others.register(duties.of)
+        companions.register(together.companions_of)
         register_tab(
             Tab(
                 "access",

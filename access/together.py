@@ -6,14 +6,16 @@ together (docs/decisions/015).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 
 from access.models import Batch, BatchLine
 from control import clock, intents
 from control.capability import Draft
+from control.companions import Together
 from control.errors import InvalidParameters, Refused
 from control.models import Intent, State, User
 
@@ -72,6 +74,22 @@ def others_of(intents: Sequence[Intent]) -> dict[UUID, list[Intent]]:
         for batch in together.values()
         for one in batch
         if one.pk in asked and len(batch) > 1
+    }
+
+
+def companions_of(intents: Collection[UUID]) -> dict[UUID, Together]:
+    """For the inbox, which shows as one what was sent as one. One query."""
+    batches = BatchLine.objects.filter(intent__in=intents).values("batch")
+    lines = BatchLine.objects.filter(batch__in=batches).order_by("pk").values_list("batch_id", "intent_id")
+    found: dict[UUID, list[UUID]] = {}
+    for batch, intent in lines[: MOST_LINES * max(len(intents), 1)]:
+        found.setdefault(batch, []).append(intent)
+    asked = set(intents)
+    return {
+        intent: Together(batch, reverse("access:together", args=[batch]), tuple(theirs))
+        for batch, theirs in found.items()
+        for intent in theirs
+        if intent in asked and len(theirs) > 1
     }
 
 

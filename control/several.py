@@ -40,7 +40,10 @@ class Outcome:
 
 
 def lines(ids: Iterable[str], user: User) -> list[Line]:
-    """Those of `ids` that wait for `user`, oldest first, at most `MOST`; others are left out without a word."""
+    """Those of `ids` that wait for `user`, oldest first, at most `MOST`; others are left out without a word.
+
+    One text may name several, with commas: those of an entry of the inbox that were sent together.
+    """
     wanted = list(inbox.of_tab("waiting", user).filter(pk__in=_uuids(ids))[:MOST])
     warnings = _warnings(wanted)
     return [
@@ -79,9 +82,9 @@ def _answer(intent: Intent, digest: str, by: User, verb: str, comment: str) -> O
 
 def _uuids(texts: Iterable[str]) -> list[UUID]:
     found = []
-    for text in texts:
+    for text in (one for some in texts for one in some.split(",", MOST)):
         try:
             found.append(UUID(text))
         except ValueError:
             continue
-    return found[:MOST]
+    return list(dict.fromkeys(found))[:MOST]

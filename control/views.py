@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from control import approvals, away, duties, inbox, moved, remarks
+from control import approvals, duties, inbox, inbox_entries, moved, remarks
 from control.context import count_for
 from control.errors import ControlError
 from control.forms import AnswerForm
@@ -145,13 +145,15 @@ def _render(
     tab = tab if tab in inbox.TABS else "waiting"
     page = Paginator(inbox.of_tab(tab, user), inbox.PAGE_SIZE).get_page(request.GET.get("page"))
     opened = intent or next(iter(page), None)
+    entries, marks = inbox_entries.entries(tab, user, list(page)), request.GET.getlist("intent")
     context: dict[str, Any] = {
         "tab": tab,
         "page": page,
-        "rows": away.in_place_of(list(page), user),
         "counts": inbox.counts(user),
         "duties": duties.of(user) if tab == "waiting" else [],
-        "marked": {row.pk for row in page if str(row.pk) in request.GET.getlist("intent")},
+        "entries": entries,
+        "marks": marks,
+        "marked": {row.pk for entry in entries for row in entry.rows if str(row.pk) in marks},
         "pace": inbox.median_wait_words(user),
         "opened": opened,
         "chosen": intent is not None,
