@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,9 +17,9 @@ from uuid import UUID, uuid4
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 
-from access import again, grants, holdings, show_page, together
+from access import again, break_glass, grants, holdings, reviews, show_page, together
 from access.capability import NAME
-from access.models import Grant, OwedReview
+from access.models import Grant, OwedReview, Review
 from access.offers import Offer, offers_for
 from catalog.api.asked import body_of
 from catalog.models import Entity
@@ -54,6 +54,29 @@ _WISH = {
         "key": {"type": "string", "format": "uuid", "maxLength": 36},
     },
     "required": ["lines", "duration"],
+    "additionalProperties": False,
+}
+_EMERGENCY = {
+    "type": "object",
+    "properties": {
+        "entity": _TEXT,
+        "role": _TEXT,
+        "environment": _TEXT,
+        "duration": _TEXT,
+        "reason": _TEXT,
+        "key": {"type": "string", "format": "uuid", "maxLength": 36},
+    },
+    "required": ["entity", "role", "duration", "reason"],
+    "additionalProperties": False,
+}
+_REVIEW = {
+    "type": "object",
+    "properties": {
+        "outcome": {"type": "string", "enum": list(Review.Outcome.values)},
+        "done": _TEXT,
+        "comment": _TEXT,
+    },
+    "required": ["outcome", "done"],
     "additionalProperties": False,
 }
 _END = {
@@ -124,6 +147,65 @@ def _key(wish: Mapping[str, Any]) -> UUID:
         return UUID(wish["key"]) if "key" in wish else uuid4()
     except ValueError:
         raise ApiError(400, "key is no UUID. Leave it out, or send one that you made.") from None
+
+
+# In an emergency
+
+
+def look_at_glass(request: HttpRequest, user: User) -> HttpResponse:
+    """What breaking the glass would give and who would hear of it; nothing is written and nobody is told."""
+    wish = body_of(request, _EMERGENCY)
+    _key(wish)
+    draft = _emergency(user, wish)
+    found = intents.preview(draft)
+    terms = break_glass.terms_of(draft)
+    named = break_glass.named_by(terms, draft.subject)
+    told = break_glass.told_of(user, named, break_glass.usual_deciders(found.draft))
+    return answer_data(
+        {
+            **_previewed(found),
+            "maxDuration": compact_duration(terms.max_duration),
+            "reviewWithin": compact_duration(terms.review_within),
+            "told": _refs(told),
+            "reviewers": _refs(break_glass.reviewers(user, terms, draft.subject)),
+        }
+    )
+
+
+def break_the_glass(request: HttpRequest, user: User) -> HttpResponse:
+    """Hold it at once; reviewers, deciders and administrators are told, and a review is due. Persons alone."""
+    wish = body_of(request, _EMERGENCY)
+    intent = intents.submit(_emergency(user, wish), key=_key(wish))
+    event = intent.events.filter(action="grant.glass_broken").first()
+    told = User.objects.filter(pk__in=event.after.get("told", ())) if event else User.objects.none()
+    return answer_data({**_detailed(_visible(user, intent.pk), user), "told": _refs(told)}, 201)
+
+
+def _emergency(user: User, wish: Mapping[str, Any]) -> Draft:
+    return Draft(
+        capability=NAME,
+        actor=user,
+        subject=_subject(user, wish["entity"]),
+        environment=wish.get("environment", ""),
+        parameters={"role": wish["role"], "duration": wish["duration"], "break_glass": True},
+        reason=wish["reason"],
+    )
+
+
+def review(request: HttpRequest, user: User, intent_id: UUID) -> HttpResponse:
+    """Say what was done with a broken glass, and whether it was right; never one's own."""
+    body = body_of(request, _REVIEW)
+    grant = Grant.objects.filter(intent=_visible(user, intent_id), break_glass=True).first()
+    if grant is None:
+        raise ApiError(404, "No glass was broken with this request, so there is nothing to review.")
+    reviews.give(
+        grant.pk, by=user, outcome=body["outcome"], done=body["done"], comment=body.get("comment", "")
+    )
+    return answer_data(_detailed(_visible(user, intent_id), user))
+
+
+def _refs(people: Iterable[User]) -> list[str]:
+    return sorted(user.entity_ref or user.username for user in people)
 
 
 # Following
@@ -325,7 +407,8 @@ def _detailed(intent: Intent, user: User) -> dict[str, Any]:
         intent.decisions.select_related("policy").defer("policy__documents", "policy__sources").latest("id")
     )
     answers = intent.approvals.with_people().order_by("id")
-    owed = OwedReview.objects.filter(grant__intent=intent).first()
+    owed = OwedReview.objects.select_related("review", "review__by").filter(grant__intent=intent).first()
+    given: Review | None = getattr(owed, "review", None)
     changed = moved.look(intent, decision)
     return {
         **_as_data(intent, user, clock.now()),
@@ -356,4 +439,13 @@ def _detailed(intent: Intent, user: User) -> dict[str, Any]:
         if changed
         else None,
         "reviewDueAt": owed.due_at.isoformat() if owed else None,
+        "review": {
+            "outcome": given.outcome,
+            "by": given.by.entity_ref,
+            "done": given.done,
+            "comment": given.comment,
+            "at": given.reviewed_at.isoformat(),
+        }
+        if given
+        else None,
     }

@@ -50,7 +50,7 @@ def verdict_of(draft: Draft) -> Verdict:
 def check(draft: Draft) -> None:
     """Raises `Refused` for agents, where nobody could review it, and while another one is live on this entity."""
     if draft.actor.is_agent:
-        raise Refused("Agents do not break the glass. The person must, in the portal.")
+        raise Refused("Agents do not break the glass. The person must do it themselves.")
     live = Grant.objects.live().filter(user=draft.actor, entity_ref=draft.subject.ref, break_glass=True)
     if live.exists():
         raise Refused(

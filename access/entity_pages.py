@@ -12,10 +12,11 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from access import duties
+from access import duties, standing_debt
 from access.grants import is_owner
 from access.models import Grant
 from access.offers import Offer, offers_for, takes_requests
+from access.what_if import may_ask_about_others
 from catalog.entity_page import shell
 from catalog.extensions import Action
 from catalog.models import Entity
@@ -115,6 +116,7 @@ def tab_context(request: HttpRequest, entity: Entity) -> dict[str, Any]:
         "mine": list(live.filter(user=user).order_by("expires_at")[:PANEL_ROWS]),
         "standing": _standing(user, subject),
         "duties": duties.of_entity(user, entity.ref),
+        "debts": standing_debt.on_entity(subject) if may_ask_about_others(user, subject) else [],
         "request_url": request_url(entity.ref),
         "now": clock.now(),
     }

@@ -8,7 +8,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from access import duties
+from access import duties, standing_debt
 from access.capability import NAME
 from access.holdings import standing_bindings
 from access.models import Grant
@@ -17,6 +17,7 @@ from control.decide import requester_of
 from control.models import Intent, State, User
 
 PAGE_SIZE = 20
+DEBTS_SHOWN = 5
 
 
 def context(user: User, query: QueryDict) -> dict[str, Any]:
@@ -33,7 +34,14 @@ def context(user: User, query: QueryDict) -> dict[str, Any]:
         "closed": _page(asked.filter(state__in=closed).order_by("-requested_at"), query, "closed"),
         "standing": _standing(user),
         "duties": duties.of(user),
+        **_on_owned(user),
     }
+
+
+def _on_owned(user: User) -> dict[str, Any]:
+    """Standing rights of others on what is this person's: the first few, and how many there are."""
+    found = standing_debt.owner_context(user, "")
+    return {"debts": found["rows"][:DEBTS_SHOWN], "debt_count": found["page"].paginator.count}
 
 
 def _page(rows: QuerySet[Any], query: QueryDict, name: str) -> Page[Any]:

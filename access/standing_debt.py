@@ -1,4 +1,7 @@
-"""Standing rights on production, as what they are: access that nobody asks for and that never ends. Only reads."""
+"""Standing rights, as what they are: access that nobody asks for and that never ends. Only reads.
+
+Administrators see those that reach production anywhere, owners those that reach what they own.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,16 @@ from django.db.models import BooleanField, Count, ExpressionWrapper, Q
 
 from access.habits import is_production
 from catalog.filter_sql import as_q
-from catalog.models import Entity
+from catalog.models import Entity, EntityQuerySet
 from control import policy
 from control.filters import EVERYTHING
 from control.models import PolicyRevision, User, open_account
 from control.policy_documents import PolicySet, RoleBinding
 from control.rule_changes import kind_of, name_of
+from control.subjects import Subject
 
 PAGE_SIZE = 20
+BINDINGS_TRIED = 200  # on what somebody owns; each is one count in one statement
 REVISIONS_READ = 200
 _EVERYBODY = "everyone"
 
@@ -39,14 +44,58 @@ class Debt:
 
 
 def context(page_number: str) -> dict[str, Any]:
-    """One page; four queries, however many there are."""
-    revision = policy.in_force()
-    found = policy.parsed(revision) if revision else PolicySet([])
-    bindings = [one for one in found.bindings if _reaches_production(one)]
-    page = Paginator(bindings, PAGE_SIZE).get_page(page_number)
+    """Those on production, one page; four queries, however many there are."""
+    found = _in_force()
+    page = Paginator(_on_production(found), PAGE_SIZE).get_page(page_number)
     shown = list(page)
-    people, entities, since = _people(shown), _entities(shown), _since(shown, found)
-    rows = [
+    return {"page": page, "rows": _debts(found, shown, _entities(shown, Entity.objects.all()))}
+
+
+def owner_context(user: User, page_number: str) -> dict[str, Any]:
+    """Those on production that reach what `user` owns, with how much of it; of the first `BINDINGS_TRIED`."""
+    found, owned = _in_force(), owned_by(user)
+    bindings = _on_production(found)[:BINDINGS_TRIED]
+    counts = _entities(bindings, owned)
+    reaching = [(one, count) for one, count in zip(bindings, counts, strict=True) if count]
+    page = Paginator(reaching, PAGE_SIZE).get_page(page_number)
+    rows = _debts(found, [one for one, _ in page], [count for _, count in page])
+    return {"page": page, "rows": rows, "of_owner": True}
+
+
+def on_entity(subject: Subject) -> list[Debt]:
+    """All that reach one entity, in whatever environment; at most `PAGE_SIZE`."""
+    found = _in_force()
+    reaching = [
+        one
+        for one in found.bindings
+        if one.scope.entities is None or one.scope.entities.matches(subject.terms)
+    ][:PAGE_SIZE]
+    return _debts(found, reaching, [1] * len(reaching))
+
+
+def owned_by(user: User) -> EntityQuerySet:
+    """What is theirs or their teams'; nothing for agents, who own nothing."""
+    if user.is_agent:
+        return Entity.objects.none()
+    return Entity.objects.owned_by(
+        *filter(None, (user.entity_ref, *user.groups.values_list("name", flat=True)))
+    )
+
+
+def _in_force() -> PolicySet:
+    revision = policy.in_force()
+    return policy.parsed(revision) if revision else PolicySet([])
+
+
+def _on_production(found: PolicySet) -> list[RoleBinding]:
+    return [one for one in found.bindings if _reaches_production(one)]
+
+
+def _debts(found: PolicySet, bindings: Sequence[RoleBinding], entities: Sequence[int]) -> list[Debt]:
+    if not bindings:
+        return []
+    people, since = _people(bindings), _since(bindings, found)
+    return [
         Debt(
             binding=one,
             role_title=found.roles[one.role].title,
@@ -57,9 +106,8 @@ def context(page_number: str) -> dict[str, Any]:
             entities=entities[number],
             since=since[number],
         )
-        for number, one in enumerate(shown)
+        for number, one in enumerate(bindings)
     ]
-    return {"page": page, "rows": rows}
 
 
 def _reaches_production(binding: RoleBinding) -> bool:
@@ -86,10 +134,10 @@ def _people(bindings: Sequence[RoleBinding]) -> list[int]:
     ]
 
 
-def _entities(bindings: Sequence[RoleBinding]) -> list[int]:
+def _entities(bindings: Sequence[RoleBinding], entities: EntityQuerySet) -> list[int]:
     if not bindings:
         return []
-    counts = Entity.objects.aggregate(
+    counts = entities.aggregate(
         **{
             f"of_{number}": Count("pk", filter=as_q(one.scope.entities or EVERYTHING))
             for number, one in enumerate(bindings)

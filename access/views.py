@@ -49,10 +49,15 @@ def mine(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_required
 def standing(request: HttpRequest) -> HttpResponse:
-    """Who holds production for good; for administrators, as it lists people's rights anywhere."""
-    if not person(request).is_staff:
-        raise Http404("This page is for administrators. Your own standing rights are under Access.")
-    return render(request, "access/standing.html", standing_debt.context(request.GET.get("page", "")))
+    """Who holds production for good: anywhere for administrators, for owners on what they own."""
+    user, number = person(request), request.GET.get("page", "")
+    if user.is_staff and not user.is_agent:
+        return render(request, "access/standing.html", standing_debt.context(number))
+    if not standing_debt.owned_by(user).exists():
+        raise Http404(
+            "This page is for administrators and owners. Your own standing rights are under Access."
+        )
+    return render(request, "access/standing.html", standing_debt.owner_context(user, number))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
