@@ -229,6 +229,8 @@ PORTICO_FEATURE_FLAGS = frozenset(env.words("PORTICO_FEATURE_FLAGS"))
 # Hosts of repositories and portals that are read with a token, and the secrets of their webhooks: a list of mappings
 # with type, host, api, token and webhook_secret (docs/configuration.md). Only `catalog.hosts.integrations` reads it.
 PORTICO_INTEGRATIONS = env.records("PORTICO_INTEGRATIONS")
+# Hosts that steps of templates may send requests to (http:backstage:request): host[:port].
+PORTICO_REQUEST_HOSTS = env.words("PORTICO_REQUEST_HOSTS")
 # Private networks are closed to the URL reader unless named: host[:port].
 PORTICO_READING_ALLOW = env.words("PORTICO_READING_ALLOW")
 # Chats and systems that are told what happens: a list of mappings (docs/notifications.md), for `control.receivers`.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from scaffolder import actions
@@ -82,7 +83,9 @@ def _problems_of_step(index: int, raw: Any) -> list[str]:
         return [f"Step {index + 1} names no action. Add one, for example `action: debug:log`."]
     if actions.find(step.action) is None:
         words = f"This template uses the action {step.action} in {step.words}, which Portico does not have."
-        return [f"{words} It has: {', '.join(actions.names())}."]
+        near = get_close_matches(step.action, actions.names(), n=3)
+        hint = f"It has {' and '.join(near)}." if near else "The page of actions lists all that it has."
+        return [f"{words} {hint}"]
     if "input" in raw and not isinstance(raw["input"], Mapping | None):
         return [f"The input of {step.words} is not a map of names and values."]
     return []

@@ -262,6 +262,7 @@ class _Trying:
     sources: _OfTree | _OfEntity
     context: Mapping[str, Any] | None = None
     entities: Mapping[str, Any] | None = None
+    described: Mapping[str, Any] = field(default_factory=dict)  # the template
     step: StepOutcome | None = None
     log: list[Line] = field(default_factory=list)
     lacks_files: bool = False
@@ -277,7 +278,7 @@ class _Trying:
     def outcome_of(
         self, described: Mapping[str, Any], values: Mapping[str, Any], text: str, first_line: int = 1
     ) -> Outcome:
-        blueprint = document.read(described)
+        blueprint, self.described = document.read(described), described
         given = {**base_context(values, self.person)} if self.context is None else dict(self.context)
         context: dict[str, Any] = {**given, "parameters": dict(values), "steps": {}}
         steps = [StepOutcome(step) for step in blueprint.steps]
@@ -361,6 +362,7 @@ class _Trying:
             budget=self.budget,
             effects=_NoEffects(),
             hide=lambda _text: None,  # no secret gets here
+            template=self.described,
         )
         if not action.is_contained and action.pretend is None:
             self.info(f"Would do {action.name}, with outputs that only a run can know")

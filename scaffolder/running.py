@@ -211,6 +211,7 @@ class Runner:
             scratch=self.store.scratch,
             effects=StepEffects(self.execution, row, turn),
             hide=self.masker.learn,
+            template=self.run.template,
         )
 
     def _end(

@@ -102,6 +102,7 @@ class Bench:
     effects: KeptEffects = field(default_factory=KeptEffects)
     hidden: list[str] = field(default_factory=list)  # what the action asked to be masked
     go_on: Callable[[], None] = lambda: None
+    template: dict[str, Any] = field(default_factory=dict)  # the document that the step stands in
 
     def __post_init__(self) -> None:
         for name in ("workspace", "sources"):
@@ -186,6 +187,7 @@ class Bench:
             scratch=lambda: Path(tempfile.mkdtemp(dir=self.home)),
             effects=self.effects,
             hide=self.hidden.append,
+            template=self.template,
         )
 
 
@@ -259,6 +261,10 @@ class FakeHost:
         """From now on. `path` may have a query, which then counts; all else is answered 404."""
         self._answers[method, path] = (status, json.dumps(data).encode())
 
+    def redirect(self, path: str, target: str) -> None:
+        """From now on `path` leads to `target` when it is read."""
+        self._answers["GET", path] = (302, target.encode())
+
     def changes(self) -> list[Asked]:
         """What it was asked for besides reading."""
         return [one for one in self.asked if one.method not in ("GET", "HEAD", "OPTIONS")]
@@ -276,6 +282,8 @@ class FakeHost:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 status, answer = host._answer_to(Asked(self.command, self.path, headers, _data(body)))
                 self.send_response(status)
+                if status == 302:
+                    self.send_header("Location", answer.decode())
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()

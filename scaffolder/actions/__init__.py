@@ -8,7 +8,10 @@ from __future__ import annotations
 from functools import cache
 
 from scaffolder.actions import (
+    annotating,
     cataloguing,
+    cookiecutter,
+    data,
     debugging,
     fetching,
     files,
@@ -18,6 +21,9 @@ from scaffolder.actions import (
     gitlab,
     packages,
     publishing,
+    reading,
+    requesting,
+    writing,
 )
 from scaffolder.actions.base import Action
 from scaffolder.actions.packages import Found, Problem
@@ -26,13 +32,19 @@ _OWN = {
     action.name: action
     for action in (
         *fetching.ACTIONS,
+        *cookiecutter.ACTIONS,
         *publishing.ACTIONS,
         *github.ACTIONS,
         *github_more.ACTIONS,
         *gitlab.ACTIONS,
         *gitea.ACTIONS,
         *cataloguing.ACTIONS,
+        *annotating.ACTIONS,
         *files.ACTIONS,
+        *reading.ACTIONS,
+        *writing.ACTIONS,
+        *data.ACTIONS,
+        *requesting.ACTIONS,
         *debugging.ACTIONS,
     )
 }

@@ -62,6 +62,7 @@ class Work:
     entities: Mapping[str, Any] | None = (
         None  # by reference, in the place of the catalogue; tests bring theirs
     )
+    template: Mapping[str, Any] = field(default_factory=dict)  # the document that the step stands in
     budget: Budget | None = None  # what all rendering together may cost, where somebody waits for it
 
     def once(self, name: str, do: Callable[[str], Any]) -> Any:

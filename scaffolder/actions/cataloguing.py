@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import yaml
-
 from catalog import ingest, locations, refs, yaml12
 from catalog.models import Entity, Location
-from catalog.yaml12 import typed
 from control.capability import Change
 from control.errors import ControlError
 from scaffolder.actions.base import Action, Input, Output, Work, flag, object_schema, text, texts
 from scaffolder.errors import ActionFailed
+from scaffolder.yaml_words import dumped
 
 DEFAULT_FILE = "catalog-info.yaml"
 READ_SECONDS = 300  # to wait for somebody else's read
@@ -21,24 +19,10 @@ POLL_SECONDS = 0.5
 _PAGES_OF_FILES = ("/blob/", "/tree/", "/src/", "/raw/", "/-/")
 
 
-class _Dumper(yaml.SafeDumper):
-    """YAML that reads the same by the rules of 1.1 and 1.2."""
-
-
-def _text_node(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    if not isinstance(typed(value), str):
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'")
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
-
-
-_Dumper.add_representer(str, _text_node)
-
-
 def _write(work: Work, given: Input) -> Output:
     path = given.get("filePath") or DEFAULT_FILE
     entity = given["entity"]
-    dumped = yaml.dump(entity, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
-    work.workspace.write(path, dumped.encode())
+    work.workspace.write(path, dumped(entity).encode())
     work.journal.info(f"Wrote {path}")
     reference = _reference(entity)
     return {"entityRef": reference} if reference else {}

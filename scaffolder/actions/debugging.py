@@ -52,7 +52,7 @@ def seconds_of(given: Input) -> float:
     return seconds
 
 
-def _wait(work: Work, given: Input) -> Output:
+def wait(work: Work, given: Input) -> Output:
     seconds = seconds_of(given)
     work.journal.info(f"Waits for {seconds:g} s")
     ends_at = time.monotonic() + seconds
@@ -78,7 +78,7 @@ ACTIONS = (
         schema=object_schema(
             minutes=_amount("minutes"), seconds=_amount("seconds"), milliseconds=_amount("milliseconds")
         ),
-        perform=_wait,
+        perform=wait,
         pretend=_pretend_to_wait,
         example="action: debug:wait\ninput:\n  seconds: 30\n",
     ),

@@ -5,7 +5,6 @@ A template names the host, but never the address that a token is sent to: that c
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,7 +21,6 @@ from scaffolder.git import Login, Remote, checked_remote
 from scaffolder.templating.backstage import RepoUrl
 
 TITLES = {GITHUB: "GitHub", GITLAB: "GitLab", GITEA: "Gitea"}
-_ADDRESS = re.compile(r"https?://(?P<host>[^/?#]+)/(?P<owner>[^?#]+)/(?P<repo>[^/?#]+?)(?:\.git)?/?")
 _USERS = {GITHUB: "x-access-token", GITLAB: "oauth2", GITEA: "oauth2"}  # the name that goes with a token
 _CONTENTS = {GITHUB: "blob", GITLAB: "-/blob", GITEA: "src/branch"}
 
@@ -86,9 +84,6 @@ def named(given: Mapping[str, Any]) -> Named:
 
 
 def _parts(text: str) -> tuple[str, str, str]:
-    """Templates in use also write the plain address of the repository."""
-    if found := _ADDRESS.fullmatch(text):
-        return found["host"].lower(), found["owner"], found["repo"]
     try:
         url = RepoUrl.parse(text)
     except ValueError as problem:

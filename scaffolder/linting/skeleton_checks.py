@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import Unreadable
-from scaffolder.actions.fetching import DEFAULT_EXTENSION, as_text, syntax_of
+from scaffolder.actions.skeletons import DEFAULT_EXTENSION, as_text, syntax_of
 from scaffolder.errors import ActionFailed
 from scaffolder.globs import matching
 from scaffolder.linting.findings import Severity, Subject

@@ -13,13 +13,14 @@ from scaffolder.templating.methods import member
 from scaffolder.templating.values import UNDEFINED, Undefined, Value, to_text
 
 _PARTS = ("owner", "repo", "organization", "workspace", "project")
+_ADDRESS = re.compile(r"https?://(?P<host>[^/?#]+)/(?P<owner>[^?#]+)/(?P<repo>[^/?#]+?)(?:\.git)?/?")
 _REF = re.compile(r"(?:([^:/]+):)?(?:([^:/]+)/)?([^:/]+)")
 _STEP_OF_PATH = re.compile(r"[^.\[\]]+")
 
 
 @dataclass(frozen=True)
 class RepoUrl:
-    """`host?owner=…&repo=…`, what the repository picker makes."""
+    """`host?owner=…&repo=…`, what the repository picker makes; templates in use also write the plain address."""
 
     host: str
     parts: dict[str, str]
@@ -35,6 +36,9 @@ class RepoUrl:
     @classmethod
     def parse(cls, text: str) -> RepoUrl:
         """Raises `ValueError` in words."""
+        if found := _ADDRESS.fullmatch(text):
+            host = found["host"].rpartition("@")[2].lower()
+            return cls(host, {"owner": found["owner"], "repo": found["repo"]})
         try:
             split = urlsplit(f"https://{text}")
             host = split.netloc.rpartition("@")[2].lower()

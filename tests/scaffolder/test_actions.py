@@ -13,7 +13,7 @@ from catalog import yaml12
 from catalog.models import Location
 from control.models import User
 from scaffolder import actions, workspace
-from scaffolder.actions import fetching
+from scaffolder.actions import skeletons
 from scaffolder.actions.cataloguing import target_of
 from scaffolder.errors import ActionFailed, InputInvalid, PathRefused
 from scaffolder.testing import Bench
@@ -350,14 +350,14 @@ def test_a_skeleton_that_grows_is_stopped_while_it_grows(
 def test_a_slow_skeleton_is_asked_often_whether_to_go_on_and_ends(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "MAX_SECONDS", 0.0)
+    monkeypatch.setattr(skeletons, "MAX_SECONDS", 0.0)
     bench.source({"a": "a", "b": "b"})
     with pytest.raises(ActionFailed, match="takes longer than 0 s"):
         bench.perform("fetch:template", url="skeleton")
 
 
 def test_a_single_file_that_is_huge_is_not_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "MAX_FILE_BYTES", 3)
+    monkeypatch.setattr(skeletons, "MAX_FILE_BYTES", 3)
     bench.source({"a": "xxxx"})
     with pytest.raises(ActionFailed, match="has more than 3 bytes"):
         bench.perform("fetch:plain", url="skeleton/a")

@@ -20,6 +20,7 @@ from control.models import AuditEvent, Intent, State, User
 from control.subjects import resolve
 from scaffolder import actions, runs
 from scaffolder.actions.base import Action, Input, Output, Perform, Work
+from scaffolder.document import problems_of
 from scaffolder.models import Run
 from scaffolder.workspace import Store
 from tests.scaffolder import templates
@@ -92,10 +93,12 @@ def test_an_unknown_action_is_refused_by_name_and_step(maya: User) -> None:
     entity = template(document([log_step("x"), {"action": "acme:thing", "name": "Deploy"}]))
     with pytest.raises(InvalidParameters) as caught:
         runs.start(entity, {}, by=maya)
-    assert str(caught.value).startswith(
+    assert str(caught.value) == (
         "This template uses the action acme:thing in step 2 (Deploy), which Portico does not have. "
-        "It has: catalog:fetch, catalog:register, catalog:write, debug:log,"
+        "The page of actions lists all that it has."
     )
+    (mistyped,) = problems_of(document([{"action": "debug:logs"}]))
+    assert "It has debug:log" in mistyped
     assert not Run.objects.exists()
 
 
