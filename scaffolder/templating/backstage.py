@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from catalog.refs import DEFAULT_NAMESPACE, RefInvalid, parse
 from scaffolder.templating.errors import ScriptError
 from scaffolder.templating.limits import Budget
 from scaffolder.templating.methods import member
@@ -14,7 +15,6 @@ from scaffolder.templating.values import UNDEFINED, Undefined, Value, to_text
 
 _PARTS = ("owner", "repo", "organization", "workspace", "project")
 _ADDRESS = re.compile(r"https?://(?P<host>[^/?#]+)/(?P<owner>[^?#]+)/(?P<repo>[^/?#]+?)(?:\.git)?/?")
-_REF = re.compile(r"(?:([^:/]+):)?(?:([^:/]+)/)?([^:/]+)")
 _STEP_OF_PATH = re.compile(r"[^.\[\]]+")
 
 
@@ -54,9 +54,12 @@ def _parsed(value: Value) -> RepoUrl:
     if not isinstance(value, str):
         raise ScriptError("parseRepoUrl takes a text such as host?owner=OWNER&repo=NAME.")
     try:
-        return RepoUrl.parse(value)
+        found = RepoUrl.parse(value)
     except ValueError as problem:
         raise ScriptError(str(problem)) from None
+    if not found.repo or len(found.parts) == 1:
+        raise ScriptError(f"{value!r} names no repository or no owner. Write host?owner=OWNER&repo=NAME.")
+    return found
 
 
 def parse_repo_url(value: Value, budget: Budget) -> Value:
@@ -70,31 +73,39 @@ def project_slug(value: Value, budget: Budget) -> Value:
 
 
 def parse_entity_ref(value: Value, budget: Budget, context: Value) -> Value:
-    if isinstance(value, dict):
-        parts = [value.get(name) for name in ("kind", "namespace", "name")]
-        value = "{}:{}/{}".format(parts[0] or "", parts[1] or "default", parts[2] or "")
-    match = _REF.fullmatch(value) if isinstance(value, str) else None
-    if not match:
-        raise ScriptError(
-            f"{to_text(value, budget)!r} is not an entity reference. Write kind:namespace/name."
-        )
     defaults = context if isinstance(context, dict) else {}
-    kind = match[1] or defaults.get("defaultKind")
-    if not kind:
-        raise ScriptError(f"The entity reference {value!r} has no kind. Write kind:namespace/name.")
-    return {
-        "kind": kind,
-        "namespace": match[2] or defaults.get("defaultNamespace") or "default",
-        "name": match[3],
-    }
+    kind = to_text(defaults.get("defaultKind") or "", budget)
+    namespace = to_text(defaults.get("defaultNamespace") or "", budget) or DEFAULT_NAMESPACE
+    if isinstance(value, dict):
+        parts = [value.get("kind") or kind, value.get("namespace") or namespace, value.get("name") or ""]
+        value = "{}:{}/{}".format(*(to_text(part, budget) for part in parts))
+    try:
+        if not isinstance(value, str):
+            raise RefInvalid(f"“{to_text(value, budget)}” is not a reference. Write [kind:][namespace/]name.")
+        found = parse(value, kind=kind, namespace=namespace)
+    except RefInvalid as problem:
+        raise ScriptError(f"parseEntityRef: {problem}") from None
+    return {"kind": found.kind, "namespace": found.namespace, "name": found.name}
 
 
 def pick(value: Value, budget: Budget, path: Value) -> Value:
+    """lodash's `get`: a key of that very name, else a path with dots and brackets, or a list of keys."""
     if isinstance(path, Undefined):
         return UNDEFINED
-    for step in _STEP_OF_PATH.findall(to_text(path, budget)):
+    if isinstance(value, dict) and isinstance(path, str) and path in value:
+        return value[path]
+    steps = (
+        [to_text(step, budget) for step in path]
+        if isinstance(path, list)
+        else _steps_of(to_text(path, budget))
+    )
+    for step in steps:
         value = member(value, step, budget)
     return value
+
+
+def _steps_of(path: str) -> list[str]:
+    return [step.strip("\"'") for step in _STEP_OF_PATH.findall(path)]
 
 
 FILTERS: dict[str, Any] = {

@@ -6,7 +6,6 @@ methods, filters and tests, nothing else.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -18,6 +17,7 @@ from scaffolder.templating import nodes as n
 from scaffolder.templating.conditions import TESTS
 from scaffolder.templating.errors import LimitReached, ScriptError, TemplatingError
 from scaffolder.templating.frames import Frame
+from scaffolder.templating.globals import globals_of
 from scaffolder.templating.limits import MAX_TEXT, Budget
 from scaffolder.templating.methods import bounds, member
 from scaffolder.templating.values import (
@@ -43,7 +43,7 @@ class Evaluator:
 
     def __init__(self, context: Mapping[str, Value], budget: Budget, *, compat: bool = False) -> None:
         self.context, self.budget, self.compat = context, budget, compat
-        self._globals = {"range": Function("range", self._range)}
+        self._globals = globals_of(budget)
         self._frame = Frame()
         self._tags: dict[type[n.Node], Callable[[Any], str]] = {
             n.Text: lambda node: node.text,
@@ -255,15 +255,6 @@ class Evaluator:
         if test is None or not isinstance(value, list):
             raise ScriptError("select and reject take a list and the name of a test.")
         return [item for item in value if test(item, other, self.budget) == wanted]
-
-    def _range(self, positional: list[Value], keywords: dict[str, Value]) -> Value:
-        """Nunjucks' range(stop) and range(start, stop, step)."""
-        start, stop, step = [*(to_integer(item) for item in positional[:3]), 0, 0, 0][:3]
-        if len(positional) < 2:
-            start, stop, step = 0, start, 1
-        step = step or 1
-        self.budget.room_for_items(max(0, math.ceil((stop - start) / step)))
-        return list(range(start, stop, step))
 
 
 def _similar(name: str, known: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from scaffolder.templating import nodes as n
 from scaffolder.templating.errors import TemplatingError
 from scaffolder.templating.lexer import Lexer, Token
+from scaffolder.templating.values import number
 
 MAX_NESTED_BRACKETS = 30
 _COMPARISONS = ("==", "===", "!=", "!==", "<", ">", "<=", ">=")
@@ -160,9 +161,7 @@ class ExpressionParser:
             case "string":
                 return n.Literal(token.line, token.text)
             case "number":
-                return n.Literal(
-                    token.line, float(token.text) if "." in token.text else int(token.text[:300])
-                )
+                return n.Literal(token.line, number(float(token.text[:400])))
             case "constant":
                 return n.Literal(token.line, _CONSTANTS[token.text])
             case "regex":

@@ -13,7 +13,7 @@ from functools import cmp_to_key
 from typing import Any
 from urllib.parse import quote
 
-from scaffolder.templating import regexes
+from scaffolder.templating import operators, regexes
 from scaffolder.templating.errors import ScriptError
 from scaffolder.templating.limits import Budget
 from scaffolder.templating.methods import member
@@ -290,7 +290,7 @@ def sort(value: Value, budget: Budget, reverse: Value, case_sensitive: Value, at
             one, two = _attribute(one, attribute, budget), _attribute(two, attribute, budget)
         return order(one, two)
 
-    return sorted(_items(value, "sort"), key=cmp_to_key(compared))
+    return sorted([] if _absent(value) else _items(value, "sort"), key=cmp_to_key(compared))
 
 
 def _ordering(
@@ -311,7 +311,10 @@ def total(value: Value, budget: Budget, attribute: Value, start: Value) -> Value
     items = _items(value, "sum")
     if truthy(attribute):
         items = [member(item, attribute, budget) for item in items]
-    return number((0 if _absent(start) else to_number(start)) + sum(to_number(item) for item in items))
+    found: Value = 0
+    for item in items:
+        found = operators.binary("+", found, item, budget)
+    return operators.binary("+", 0 if _absent(start) else start, found, budget)
 
 
 def selectattr(value: Value, budget: Budget, attribute: Value) -> Value:
@@ -370,8 +373,8 @@ def rounded(value: Value, budget: Budget, precision: Value, method: Value) -> Va
     return number(whole / 10.0**places)
 
 
-def unchanged(value: Value, budget: Budget) -> Value:
-    return value
+def string(value: Value, budget: Budget) -> Value:
+    return shown(value, budget)
 
 
 def safe(value: Value, budget: Budget) -> Value:
@@ -413,7 +416,7 @@ FILTERS: dict[str, Any] = {
     "selectattr": selectattr,
     "slice": slices,
     "sort": sort,
-    "string": unchanged,
+    "string": string,
     "striptags": striptags,
     "sum": total,
     "title": title,

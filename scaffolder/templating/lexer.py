@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from scaffolder.templating.errors import TemplatingError, excerpt_of
@@ -50,6 +52,7 @@ class Lexer:
     def __init__(self, source: str, syntax: Syntax) -> None:
         self.source, self.syntax = source, syntax
         self.position, self.line, self._in_code = 0, 1, False
+        self._trims_newlines = syntax.trim_blocks
         starts = sorted((BLOCK_START, syntax.variable_start, COMMENT_START), key=len, reverse=True)
         self._start = re.compile("|".join(re.escape(start) for start in starts))
 
@@ -73,6 +76,15 @@ class Lexer:
             if depth == 0:
                 return self._take(match.start())
         raise self.fail(f"{{% {tag} %}} is never closed. Add {{% end{tag} %}}.")
+
+    @contextmanager
+    def keeping_newlines(self) -> Iterator[None]:
+        """What Nunjucks does after `{% endraw %}`, whatever trimBlocks says."""
+        self._trims_newlines = False
+        try:
+            yield
+        finally:
+            self._trims_newlines = self.syntax.trim_blocks
 
     def _take(self, end: int) -> str:
         text = self.source[self.position : end]
@@ -132,7 +144,7 @@ class Lexer:
                 if self.source.startswith(dash + end, self.position):
                     self._take(self.position + len(dash + end))
                     self._in_code = False
-                    if kind == "block_end" and self.syntax.trim_blocks:
+                    if kind == "block_end" and self._trims_newlines:
                         self._skip_newline()
                     return Token(kind, end, line, bool(dash))
         return None

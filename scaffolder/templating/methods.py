@@ -52,9 +52,13 @@ def member(target: Value, key: Value, budget: Budget, *, compat: bool = False) -
         if position is not None:
             return target[position]
         methods = TEXT_METHODS if isinstance(target, str) else LIST_METHODS
+        if compat and isinstance(target, list):
+            methods = PYTHON_LIST_METHODS | methods
         return _bound(methods, target, key, budget)
     if is_number(target):
         return _bound(NUMBER_METHODS, target, key, budget)
+    if isinstance(target, Regex):
+        return _bound(REGEX_METHODS, target, key, budget)
     return _bound({"toString": lambda value, budget: to_text(value)}, target, key, budget)
 
 
@@ -110,6 +114,11 @@ def _text_concat(text: str, budget: Budget, *others: Value) -> Value:
     parts = [text, *(to_text(other, budget) for other in others)]
     budget.room_for_text(sum(map(len, parts)))
     return "".join(parts)
+
+
+def _code_point_at(text: str, budget: Budget, position: Value) -> Value:
+    found = _char_at(text, budget, position)
+    return ord(found) if found else UNDEFINED
 
 
 def _ends_with(text: str, budget: Budget, ending: Value, end: Value) -> Value:
@@ -219,6 +228,7 @@ TEXT_METHODS: dict[str, Method] = {
     "at": _text_at,
     "charAt": _char_at,
     "charCodeAt": _char_code_at,
+    "codePointAt": _code_point_at,
     "concat": _text_concat,
     "endsWith": _ends_with,
     "includes": _text_includes,
@@ -291,11 +301,16 @@ def _sort(items: list[Value], budget: Budget) -> Value:
     return items
 
 
-def _flat(items: list[Value], budget: Budget) -> Value:
-    flat: list[Value] = []
+def _flat(items: list[Value], budget: Budget, depth: Value) -> Value:
+    levels, flat = to_integer(depth, 1), []
+    budget.descend()
     for item in items:
-        flat += item if isinstance(item, list) else [item]
+        if isinstance(item, list) and levels > 0:
+            flat += _flat(item, budget, levels - 1)
+        else:
+            flat.append(item)
         budget.room_for_items(len(flat))
+    budget.ascend()
     return flat
 
 
@@ -309,6 +324,11 @@ def _list_at(items: list[Value], budget: Budget, position: Value) -> Value:
     return items[index] if 0 <= index < len(items) else UNDEFINED
 
 
+def _list_last_index(items: list[Value], budget: Budget, wanted: Value) -> Value:
+    index = _list_index(items[::-1], budget, wanted)
+    return len(items) - 1 - index if index >= 0 else -1
+
+
 LIST_METHODS: dict[str, Method] = {
     "at": _list_at,
     "concat": _list_concat,
@@ -316,6 +336,7 @@ LIST_METHODS: dict[str, Method] = {
     "includes": lambda items, budget, wanted: _list_index(items, budget, wanted) >= 0,
     "indexOf": _list_index,
     "join": _list_join,
+    "lastIndexOf": _list_last_index,
     "pop": lambda items, budget: items.pop() if items else UNDEFINED,
     "push": _push,
     "append": _push,  # what cookiecutter templates call it
@@ -325,6 +346,57 @@ LIST_METHODS: dict[str, Method] = {
     "sort": _sort,
     "toString": lambda items, budget: to_text(items, budget),
     "unshift": _unshift,
+}
+
+
+def _index(items: list[Value], budget: Budget, wanted: Value) -> Value:
+    found = _list_index(items, budget, wanted)
+    if found < 0:
+        raise ScriptError("index(): the list has no such item.")
+    return found
+
+
+def _insert(items: list[Value], budget: Budget, position: Value, item: Value) -> Value:
+    budget.room_for_items(len(items) + 1)
+    items.insert(to_integer(position), item)
+    return UNDEFINED
+
+
+def _remove(items: list[Value], budget: Budget, item: Value) -> Value:
+    return items.pop(_index(items, budget, item))
+
+
+def _count(items: list[Value], budget: Budget, wanted: Value) -> Value:
+    budget.handle(wanted if isinstance(wanted, str) else None, times=len(items))
+    return sum(strictly_equal(item, wanted) for item in items)
+
+
+# What cookiecutter templates call; JavaScript's methods of the same names go first.
+PYTHON_LIST_METHODS: dict[str, Method] = {
+    "count": _count,
+    "find": _list_index,
+    "index": _index,
+    "insert": _insert,
+    "remove": _remove,
+}
+
+
+# Regular expressions
+
+
+def _test(regex: Regex, budget: Budget, text: Value) -> Value:
+    return regex.pattern.search(to_text(text, budget)) is not None
+
+
+def _exec(regex: Regex, budget: Budget, text: Value) -> Value:
+    hit = regex.pattern.search(to_text(text, budget))
+    return [hit.group(0), *hit.groups()] if hit else None
+
+
+REGEX_METHODS: dict[str, Method] = {
+    "exec": _exec,
+    "test": _test,
+    "toString": lambda regex, budget: regex.source,
 }
 
 
@@ -343,12 +415,32 @@ MAP_METHODS: dict[str, Method] = {
     "hasOwnProperty": _has,
     "toString": lambda mapping, budget: "[object Object]",
 }
+
+
+def _pop(mapping: dict[str, Value], budget: Budget, key: Value, default: Value) -> Value:
+    return mapping.pop(text_key(key), default)
+
+
+def _set_default(mapping: dict[str, Value], budget: Budget, key: Value, default: Value) -> Value:
+    return mapping.setdefault(text_key(key), default)
+
+
+def _update(mapping: dict[str, Value], budget: Budget, other: Value) -> Value:
+    if isinstance(other, dict):
+        budget.room_for_items(len(mapping) + len(other))
+        mapping.update(other)
+    return None
+
+
 PYTHON_MAP_METHODS: dict[str, Method] = {
     "get": _get,
     "has_key": _has,
     "items": lambda mapping, budget: [[key, value] for key, value in mapping.items()],
     "iteritems": lambda mapping, budget: [[key, value] for key, value in mapping.items()],
     "keys": lambda mapping, budget: list(mapping),
+    "pop": _pop,
+    "setdefault": _set_default,
+    "update": _update,
     "values": lambda mapping, budget: list(mapping.values()),
 }
 
@@ -360,8 +452,26 @@ def _to_fixed(value: float, budget: Budget, digits: Value) -> Value:
     return f"{value:.{places}f}" if math.isfinite(value) else number_text(value)
 
 
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def _to_string(value: float, budget: Budget, radix: Value) -> Value:
+    base = to_integer(radix, 10)
+    if base == 10 or not math.isfinite(value):
+        return number_text(value)
+    if not 2 <= base <= 36 or value != int(value):
+        raise ScriptError(
+            "toString() takes a base from 2 to 36, and other bases than 10 for whole numbers only."
+        )
+    digits, rest = "", abs(int(value))
+    while rest:
+        rest, digit = divmod(rest, base)
+        digits = _DIGITS[digit] + digits
+    return ("-" if value < 0 else "") + (digits or "0")
+
+
 NUMBER_METHODS: dict[str, Method] = {
     "toFixed": _to_fixed,
-    "toString": lambda value, budget: number_text(value),
+    "toString": _to_string,
     "valueOf": lambda value, budget: number(to_number(value)),
 }

@@ -194,6 +194,7 @@ class Parser(ExpressionParser):
         trims = self.expect("block_end", "%}").trims
         text = self.lexer.raw_until(opened.text)
         closing = self.expect("block_start", "{%")
-        self._close(f"end{opened.text}")
+        with self.lexer.keeping_newlines():
+            self._close(f"end{opened.text}")
         text = text.lstrip() if trims else text
         return n.Text(opened.line, text.rstrip() if closing.trims else text)

@@ -12,7 +12,7 @@ from scaffolder.templating.limits import Budget
 from scaffolder.templating.values import Regex, Value, to_text
 
 MAX_PATTERN = 1_000  # characters
-_GROUP = re.compile(r"\$(\$|&|[1-9]\d?)")
+_GROUP = re.compile(r"\$(\$|&|[1-9]\d?|<\w+>)")
 
 
 def compiled(pattern: str, flags: str) -> Regex:
@@ -21,7 +21,8 @@ def compiled(pattern: str, flags: str) -> Regex:
         raise ScriptError(f"A regular expression may have {MAX_PATTERN} characters.")
     letters = "".join(letter for letter in "im" if letter in flags)
     try:
-        return Regex(re2.compile(f"(?{letters}){pattern}" if letters else pattern), "g" in flags)
+        found = re2.compile(f"(?{letters}){pattern}" if letters else pattern)
+        return Regex(found, "g" in flags, f"/{pattern}/{flags}")
     except re2.error as problem:
         raise ScriptError(f"The regular expression {pattern!r} cannot be used: {problem}.") from None
 
@@ -62,6 +63,9 @@ def _filled(replacement: str, hit: Any) -> str:
     def group(sign: re.Match[str]) -> str:
         if sign[1] == "$":
             return "$"
+        if sign[1].startswith("<"):
+            named = hit.groupdict()
+            return (named.get(sign[1][1:-1]) or "") if named else sign[0]
         index = 0 if sign[1] == "&" else int(sign[1])
         return (hit.group(index) or "") if index <= len(hit.groups()) else sign[0]
 

@@ -52,6 +52,7 @@ class Function:
 class Regex:
     pattern: Any  # a compiled RE2 pattern: its time is linear in the text
     is_global: bool
+    source: str = ""  # as it was written: /…/flags
 
 
 def from_python(value: Any, depth: int = 0) -> Value:
@@ -154,6 +155,8 @@ def to_text(value: Value, budget: Budget | None = None) -> str:
         return join(value, ",", budget or Budget())
     if isinstance(value, Undefined):
         return "undefined"
+    if isinstance(value, Regex):
+        return value.source
     return "[object Object]" if isinstance(value, dict) else "[function]"
 
 

@@ -71,7 +71,7 @@ def test_parse_entity_ref_takes_its_defaults_from_the_argument() -> None:
 
 
 def test_parse_entity_ref_without_a_kind_is_refused_in_words() -> None:
-    with pytest.raises(TemplatingError, match="has no kind"):
+    with pytest.raises(TemplatingError, match="does not say of which kind"):
         render_value("${{ 'payments' | parseEntityRef }}", {})
 
 
