@@ -18,13 +18,16 @@ from uuid import UUID, uuid4
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 
-from control import audit, clock, people, request_notices, stages, subjects
+from control import audit, clock, people, policy, request_notices, stages, subjects
 from control.capability import Draft, Plan, registry
 from control.decide import Verdict, decide
 from control.errors import InvalidParameters, NotWaiting, Refused, TooLate
 from control.models import Decision, Intent, State, User, open_account
 from control.policy_schema import DECIDE_WITHIN
 
+TRIES = (
+    3  # to plan and decide by rules that stay: twice in a row they do not change while one request is sent
+)
 LEAVERS_BATCH = 200  # requests of one sweep; the next one is seconds away
 log = logging.getLogger(__name__)
 
@@ -104,15 +107,26 @@ def submit(draft: Draft, *, key: UUID | None = None) -> Intent:
         raise Refused("This account is closed, so it can ask for nothing.")
     if key and (earlier := _earlier(key, draft.actor)):
         return earlier
-    found = _previewed(draft, draft.reason)
-    if found.verdict.is_refused and found.verdict.failed_about == "reason":
-        raise InvalidParameters({"reason": found.verdict.message})
     try:
-        return _write(found, key or uuid4())
+        return _submitted(draft, key or uuid4())
     except IntegrityError:
         if key and (earlier := _earlier(key, draft.actor)):
             return earlier
         raise
+
+
+def _submitted(draft: Draft, key: UUID) -> Intent:
+    """Planned and decided by the same rules, which are still in force when it is written."""
+    for _ in range(TRIES):
+        rules = policy.in_force()
+        found = _previewed(draft, draft.reason)
+        if found.verdict.is_refused and found.verdict.failed_about == "reason":
+            raise InvalidParameters({"reason": found.verdict.message})
+        with transaction.atomic():
+            policy.stay()
+            if policy.in_force() == rules:
+                return _write(found, key)
+    raise NotWaiting("The rules changed while this was sent. Look what they say now, and send it again.")
 
 
 def _earlier(key: UUID, actor: User) -> Intent | None:
@@ -122,7 +136,6 @@ def _earlier(key: UUID, actor: User) -> Intent | None:
     return intent
 
 
-@transaction.atomic
 def _write(found: Preview, key: UUID) -> Intent:
     now = clock.now()
     draft, verdict = found.draft, found.verdict

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from access.errors import AlreadyEnded
 from access.models import Grant, Need, OutsideRight, Review
 from access.windows import AFTER
 from control import approvals, clock, execution, intents, policy, stages
-from control.errors import NotWaiting, PlanChanged, Refused
+from control.errors import ControlError, NotWaiting, PlanChanged, Refused
 from control.models import Approver, AuditEvent, Intent, PolicyRevision, State, User
 from tests import factories
 from tests.access import room
@@ -304,6 +305,44 @@ def test_a_role_that_grows_while_it_is_approved_for_a_shorter_time_gives_what_wa
     at_once(partial(_approve_shorter, intent, cast), publish_a_little_later)
     assert len(planned) == 2
     assert Grant.objects.get().permissions == ["logs:read"]
+
+
+def test_what_a_rule_gives_at_once_is_planned_and_decided_by_the_same_rules(
+    cast: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleting needed the owners; the rules that give the role at once let nobody delete."""
+    owners = "approval: {anyOf: [{owners: true}], count: 1}"
+    room.publish(
+        tmp_path, room.RULES.replace("approval: none", owners).replace("[open]", "[open, delete]", 1)
+    )
+    publish, plan = put_in_force(tmp_path, room.RULES), capability.AccessGrant.plan
+
+    def plan_and_be_overtaken(self: capability.AccessGrant, draft: Any) -> Any:
+        found = plan(self, draft)
+        at_once(publish)
+        return found
+
+    monkeypatch.setattr(capability.AccessGrant, "plan", plan_and_be_overtaken)
+    intent = room.ask(cast.maya, role="staging-shell", environment="staging")
+    assert intent.state == State.APPROVED
+    assert Grant.objects.get().permissions == ["shell:open"]
+    assert intent.plan["data"]["permissions"] == ["shell:open"]
+
+
+@pytest.mark.usefixtures("rules")
+def test_rules_that_never_stay_the_same_let_nothing_be_sent(
+    cast: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, others = capability.AccessGrant.plan, cycle([WIDER, room.RULES])
+
+    def plan_and_be_overtaken(self: capability.AccessGrant, draft: Any) -> Any:
+        at_once(put_in_force(tmp_path, next(others)))
+        return plan(self, draft)
+
+    monkeypatch.setattr(capability.AccessGrant, "plan", plan_and_be_overtaken)
+    with pytest.raises(ControlError, match="The rules changed while this was sent"):
+        room.ask(cast.maya)
+    assert not Intent.objects.exists()
 
 
 # One grant
