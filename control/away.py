@@ -61,7 +61,8 @@ def in_place_of(intents: Sequence[Intent], user: User) -> list[tuple[Intent, Del
 
 
 def stand_ins(intent: Intent, asked: QuerySet[User]) -> list[Delegation]:
-    """Who stands in for those of `asked` who are away, on this request, whoever is back first coming first.
+    """Who stands in for those of `asked` who are away, on this request, whoever is back first coming first. Those who
+    are asked themselves are left out.
 
     `asked` are people whose turn it is and who have not answered, nor has anybody in their place. One query where
     nobody is away, else three.
@@ -72,6 +73,7 @@ def stand_ins(intent: Intent, asked: QuerySet[User]) -> list[Delegation]:
     found = list(
         Delegation.objects.in_force()
         .filter(absent__in=asked.order_by().values("pk"))
+        .exclude(deputy__in=asked.order_by().values("pk"))
         .exclude(deputy__in=answers.values("by"))
         .exclude(deputy__in=answers.exclude(deputy_of=None).values("deputy_of"))
         .select_related("absent", "deputy")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.conf import settings
 from django.db.models import Q, Value
 from django.db.models.functions import Concat, Lower, Trim
+from django.urls import reverse
+from django.utils.html import format_html
 
 from control.deputies import LONGEST_REASON, Wish
 from control.models import User
@@ -26,13 +29,13 @@ def _moment(**fields: Any) -> forms.DateTimeField:
 
 class DeputyForm(forms.Form):
     deputy = forms.CharField(
-        label="Who decides for you",
+        label="Your deputy",
         max_length=255,
         help_text="Their user name, full name, or address.",
         error_messages={"required": "Name somebody."},
         widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off", "list": "colleagues"}),
     )
-    starts_at = _moment(label="From", required=False, help_text="Left empty: from now on.")
+    starts_at = _moment(label="From", required=False)
     expires_at = _moment(label="Until")
     reason = forms.CharField(
         label="Why",
@@ -49,14 +52,20 @@ class DeputyForm(forms.Form):
         required=False,
         help_text="None ticked: for everything that waits for you.",
         error_messages={"invalid_choice": "You are not in that group, so nobody can stand in for you there."},
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "several-boxes"}),
     )
 
-    def __init__(self, user: User, data: Any = None) -> None:
+    def __init__(self, user: User, zone: ZoneInfo, data: Any = None) -> None:
+        """`zone` is what moments are read and shown in; the caller makes it the active one."""
         super().__init__(data)
         self.user = user
         self.teams = list(user.groups.order_by("name").values_list("name", flat=True))
         self.fields["groups"].choices = [(name, name.rpartition("/")[2]) for name in self.teams]  # type: ignore[attr-defined]  # a ChoiceField
+        self.fields["starts_at"].help_text = format_html(
+            'Left empty: from now on. Times are in {} (<a href="{}">change</a>).',
+            zone.key.replace("_", " "),
+            reverse("control:notice_wishes"),
+        )
         self.fields["expires_at"].help_text = f"At most {settings.PORTICO_DEPUTY_DAYS} days later."
 
     def clean_deputy(self) -> User:

@@ -46,7 +46,7 @@ def deputies_page(request: HttpRequest) -> HttpResponse:
     """Moments are read and shown in the person's own time zone."""
     user = person(request)
     zone = hours_of(user).zone
-    form = DeputyForm(user, request.POST if request.method == "POST" else None)
+    form = DeputyForm(user, zone, request.POST if request.method == "POST" else None)
     with timezone.override(zone):
         is_valid = form.is_bound and form.is_valid()
     if is_valid and (delegation := _named(form, user)):
@@ -56,7 +56,6 @@ def deputies_page(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     context = {
         "form": form,
-        "zone": zone.key.replace("_", " "),
         "is_on": settings.PORTICO_DEPUTY_DAYS > 0,
         "colleagues": colleagues(user),
         "mine": _shown(_newest(Delegation.objects.filter(absent=user)), now),

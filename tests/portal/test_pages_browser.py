@@ -53,6 +53,7 @@ SEEN_BY = {
         "/runs/",
         "/notifications/",
         "/notifications/wishes/",
+        "/deputies/",
         "/n/old/",  # 410
     ],
     "tomas.lind": ["/inbox/", "/inbox/?tab=decided", REQUEST],
@@ -64,6 +65,7 @@ SEEN_BY = {
         "/rules/revisions/2/",
         "/rules/compare/?from=1&to=2",
         "/rules/change/",
+        "/deputies/all/",
         "/rules/explain/",
         "/rules/explain/?entity=component:default/payments&person=maya.okafor&role=production-logs&environment=production&duration=2h",
         "/runs/?of=all",
