@@ -10,6 +10,7 @@ app_name = "scaffolder"
 urlpatterns = [
     path("create/", views.templates, name="templates"),
     path("create/actions/", views.actions, name="actions"),
+    path("create/workshop/", views.workshop, name="workshop"),
     path("create/options/", views.options, name="options"),
     path("create/<str:namespace>/<str:name>/", views.form, name="form"),
     path("runs/", views.runs, name="runs"),

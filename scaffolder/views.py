@@ -20,7 +20,7 @@ from catalog.models import Entity
 from control import intents
 from control.models import Intent, State
 from control.web import person, wants_fragment
-from scaffolder import action_list, form_page, run_list, run_page, template_list
+from scaffolder import action_list, form_page, run_list, run_page, template_list, workshop_page
 from scaffolder.form_page import TemplateForm
 from scaffolder.forms import pickers
 from scaffolder.forms.carrying import AnswersLost
@@ -116,6 +116,27 @@ def _draw(request: HttpRequest, context: dict[str, Any], *, is_refused: bool = F
 
 def _go_to(request: HttpRequest, url: str) -> HttpResponse:
     return HttpResponseClientRedirect(url) if wants_fragment(request) else redirect(url)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@vary_on_headers("HX-Request")
+@patience()
+def workshop(request: HttpRequest) -> HttpResponse:
+    """A template being written: each POST shows what it would ask and make. Nothing is kept."""
+    asked_by = person(request)
+    is_new = request.method != "POST"
+    editor = (
+        workshop_page.begun(request.GET, asked_by)
+        if is_new
+        else workshop_page.gone_on(request.POST, asked_by)
+    )
+    context = {"editor": editor, **workshop_page.result_context(editor, request.POST, asked_by)}
+    if wants_fragment(request):
+        return render(request, "scaffolder/_workshop_result.html", context)
+    return render(
+        request, "scaffolder/workshop.html", {**context, "choices": workshop_page.choices(asked_by)}
+    )
 
 
 @login_required

@@ -50,6 +50,8 @@ SEEN_BY = {
         "/create/",
         "/create/?q=zzzz",
         "/create/default/python-service/",
+        "/create/workshop/",
+        "/create/workshop/?from=template:default/python-service",
         "/runs/",
         "/notifications/",
         "/notifications/wishes/",
