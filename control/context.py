@@ -8,12 +8,11 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from control.inbox import COUNT_LIMIT
 from control.models import Intent, User
 from control.notice_list import unread_count
 from control.prepared import OfPerson
 from control.seats import is_deputy, rotas_of
-
-COUNT_LIMIT = 100  # nobody reads a larger number, and counting must stay cheap
 
 
 def inbox_count(request: HttpRequest) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from statistics import median
 from typing import Any
+from uuid import UUID
 
-from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Subquery
+from django.core.paginator import Page, Paginator
+from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, Subquery, Window
 from django.utils.timezone import localtime
 
 from control import away, clock, people, subjects
@@ -23,20 +25,46 @@ from control.stage_board import board_of
 PAGE_SIZE = 25
 APPROVERS_SHOWN = 8
 ANSWERS_READ = 200  # of today, for the median
+COUNT_LIMIT = 100  # nobody reads a larger number, and counting must stay cheap
 TABS = ("waiting", "mine", "decided")
 
 
 def of_tab(tab: str, user: User) -> IntentQuerySet:
-    """The requests of one tab, the most urgent or newest first, each with who spoke last (`last_remark`)."""
-    said = Remark.objects.filter(intent=OuterRef("pk")).order_by("-id").values("role")[:1]
-    intents = Intent.objects.select_related("requested_by", "requested_by__acts_for").annotate(
-        last_remark=Subquery(said, output_field=CharField())
-    )
+    """The requests of one tab, the most urgent or newest first."""
+    intents = Intent.objects.all()
     if tab == "mine":
-        return intents.involving(user).filter(state=State.AWAITING_APPROVAL).order_by("-requested_at")
+        mine = intents.involving(user).filter(state=State.AWAITING_APPROVAL)
+        return mine.order_by("-requested_at", "pk")
     if tab == "decided":
-        return _decided(intents, user).order_by("-decided_at")
-    return intents.waiting_for(user).order_by("requested_at")
+        return _decided(intents, user).order_by("-decided_at", "pk")
+    return intents.waiting_for(user).order_by("requested_at", "pk")
+
+
+def page_of(tab: str, user: User, number: str | None, *, size: int = PAGE_SIZE) -> Page[Intent]:
+    """As `to_show`. Their order is found by key alone, and how many there are along with it: whole rows are read for
+    the page, not for all that are sorted."""
+    wanted = of_tab(tab, user)
+    paginator = Paginator(wanted, size)
+    place = int(number[:9]) if number and number.isascii() and number.isdecimal() else 1
+    counted = wanted.annotate(total=Window(Count("*"))).values_list("pk", "total")
+    found = list(counted[(place - 1) * size : place * size]) if place else []
+    if not found:  # past the end, or there are none: the nearest page there is
+        nearest = paginator.get_page(number)
+        return Page(_rows([intent.pk for intent in nearest]), nearest.number, paginator)
+    paginator.count = found[0][1]  # kept like one that was counted
+    return Page(_rows([key for key, _ in found]), place, paginator)
+
+
+def _rows(keys: Sequence[UUID]) -> list[Intent]:
+    found = to_show(Intent.objects.all()).in_bulk(keys)
+    return [found[key] for key in keys if key in found]
+
+
+def to_show(intents: IntentQuerySet) -> IntentQuerySet:
+    """Each with its requester, and who spoke last (`last_remark`)."""
+    said = Remark.objects.filter(intent=OuterRef("pk")).order_by("-id").values("role")[:1]
+    rows = intents.annotate(last_remark=Subquery(said, output_field=CharField()))
+    return rows.select_related("requested_by", "requested_by__acts_for")
 
 
 def _decided(intents: IntentQuerySet, user: User) -> IntentQuerySet:
@@ -51,9 +79,15 @@ def _decided(intents: IntentQuerySet, user: User) -> IntentQuerySet:
     return intents.filter(Q(pk__in=asked.values("pk")) | Q(pk__in=stood_in.values("intent")))
 
 
-def counts(user: User) -> dict[str, int]:
-    """How many wait for this person and how many of theirs wait for others; not more than 100 are counted."""
-    return {tab: of_tab(tab, user).order_by()[:100].count() for tab in ("waiting", "mine")}
+def counts(user: User, **known: int) -> dict[str, int]:
+    """How many wait for this person and how many of theirs wait for others, at most 100. What is `known` is not
+    counted."""
+    return {
+        tab: min(known[tab], COUNT_LIMIT)
+        if tab in known
+        else of_tab(tab, user).order_by().values("pk")[:COUNT_LIMIT].count()
+        for tab in ("waiting", "mine")
+    }
 
 
 @dataclass(frozen=True)

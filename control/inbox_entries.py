@@ -62,7 +62,7 @@ def _members(tab: str, user: User, together: Mapping[UUID, Together]) -> dict[UU
     wanted = {pk for one in together.values() for pk in one.intents}
     key_of = {pk: one.key for one in together.values() for pk in one.intents}
     members: dict[UUID, list[Intent]] = {}
-    for row in inbox.of_tab(tab, user).filter(pk__in=wanted):
+    for row in inbox.to_show(inbox.of_tab(tab, user).filter(pk__in=wanted)):
         members.setdefault(key_of[row.pk], []).append(row)
     return members
 

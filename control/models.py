@@ -213,13 +213,11 @@ class IllegalMove(Exception):
 class IntentQuerySet(models.QuerySet["Intent"]):
     def involving(self, user: User) -> Self:
         """What `user` asked for, or an agent of theirs did."""
-        return self.filter(Q(requested_by=user) | Q(requested_by__acts_for=user))
+        return self.filter(_of(user))
 
     def asked_of(self, user: User) -> Self:
         """What `user` may be asked to decide, open or decided; never their own."""
-        from control.seats import deputy_seats, on_call_seats
-
-        return self._seating(user, Approver.objects.all(), on_call_seats(user) | deputy_seats(user))
+        return self._of_others(user).filter(_asked_at_any_time(user))
 
     def waiting_for(self, user: User) -> Self:
         """Open in `user`'s inbox: awaiting, their turn, not past its deadline, and not yet answered by them or in
@@ -236,33 +234,48 @@ class IntentQuerySet(models.QuerySet["Intent"]):
     def _waiting(self, user: User, by_the_clock: Q) -> Self:
         answered = Approval.objects.filter(intent=OuterRef("pk")).involving(user)
         return (
-            self._seating(user, Approver.objects.open(), by_the_clock)
+            self._of_others(user)
             .filter(state=State.AWAITING_APPROVAL, decide_before__gt=Now())
+            .filter(_sits_among(user, Approver.objects.open(), by_the_clock))
             .exclude(Exists(answered))
         )
 
-    def _seating(self, user: User, approvers: ApproverQuerySet, by_the_clock: Q) -> Self:
-        """`by_the_clock` are places that come by being on call, or in place of somebody who is away."""
-        named = Q(user=user) | Q(group__in=user.groups.values("pk"))
-        seats = approvers.filter(intent=OuterRef("pk")).filter(named | by_the_clock)
-        return self.filter(Exists(seats)).exclude(requested_by=user).exclude(requested_by__acts_for=user)
+    def _of_others(self, user: User) -> Self:
+        """Not their own, nor an agent's of theirs."""
+        return self.exclude(_of(user))
 
     def visible_to(self, user: User) -> Self:
         """Their own, those they decide or decided, and everything for administrators."""
         if user.is_staff:
             return self
+        # Each a question about the row at hand, so that a request looked up by its key costs one look at each.
         answered = Approval.objects.filter(intent=OuterRef("pk"), by=user)
-        return self.filter(
-            Q(pk__in=self.involving(user).values("pk"))
-            | Q(pk__in=self.asked_of(user).values("pk"))
-            | Exists(answered)
-        )
+        return self.filter(_of(user) | Q(_asked_at_any_time(user)) | Exists(answered))
 
     def owed(self) -> Self:
         """Approved work that no living worker holds."""
         return self.filter(state__in=[State.APPROVED, State.RUNNING]).filter(
             Q(lease_expires_at=None) | Q(lease_expires_at__lt=Now())
         )
+
+
+def _of(user: User) -> Q:
+    """Of an intent: theirs, or an agent's of theirs. Agents are few, so the requester of each row is not looked up."""
+    return Q(requested_by=user) | Q(requested_by__in=User.objects.filter(acts_for=user).values("pk"))
+
+
+def _asked_at_any_time(user: User) -> Exists:
+    """Of an intent: whether `user` sits, or sat, among those who are asked."""
+    from control.seats import deputy_seats, on_call_seats
+
+    return _sits_among(user, Approver.objects.all(), on_call_seats(user) | deputy_seats(user))
+
+
+def _sits_among(user: User, approvers: ApproverQuerySet, by_the_clock: Q) -> Exists:
+    """Of an intent: whether `user` sits in one of these places. `by_the_clock` are those that come by being on call,
+    or in place of somebody who is away."""
+    named = Q(user=user) | Q(group__in=user.groups.values("pk"))
+    return Exists(approvers.filter(intent=OuterRef("pk")).filter(named | by_the_clock))
 
 
 class Intent(models.Model):

@@ -44,7 +44,8 @@ def lines(ids: Iterable[str], user: User) -> list[Line]:
 
     One text may name several, with commas: those of an entry of the inbox that were sent together.
     """
-    wanted = list(inbox.of_tab("waiting", user).filter(pk__in=_uuids(ids))[:MOST])
+    waiting = inbox.of_tab("waiting", user).filter(pk__in=_uuids(ids))
+    wanted = list(inbox.to_show(waiting)[:MOST])
     warnings = _warnings(wanted)
     return [
         Line(intent, warnings.get(intent.pk, ()), _facts(intent)[:3], delegation)

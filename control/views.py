@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -143,13 +142,14 @@ def _render(
 ) -> HttpResponse:
     tab = request.GET.get("tab", "waiting")
     tab = tab if tab in inbox.TABS else "waiting"
-    page = Paginator(inbox.of_tab(tab, user), inbox.PAGE_SIZE).get_page(request.GET.get("page"))
+    page = inbox.page_of(tab, user, request.GET.get("page"))
+    waiting = count_for(user)
     opened = intent or next(iter(page), None)
     entries, marks = inbox_entries.entries(tab, user, list(page)), request.GET.getlist("intent")
     context: dict[str, Any] = {
         "tab": tab,
         "page": page,
-        "counts": inbox.counts(user),
+        "counts": inbox.counts(user, waiting=waiting),
         "duties": duties.of(user) if tab == "waiting" else [],
         "entries": entries,
         "marks": marks,
@@ -159,7 +159,8 @@ def _render(
         "chosen": intent is not None,
         "note": note,
         "done": done,
-        "live_count": count_for(user),
+        "live_count": waiting,
+        "inbox_count": waiting,
         **(_pane(opened, user) if opened else {}),
     }
     template = "control/_inbox.html" if wants_fragment(request) else "control/inbox.html"
