@@ -180,13 +180,14 @@ class _Reader:
 
     def part(self, part: Part) -> str:
         """“one of payments (platform too after 4 h)”."""
+        names = [names_of(self.naming.of(tier.deciders)) for tier in part.tiers]
         at_once, *later = (
-            (" or ".join(names_of(self.naming.of(tier.deciders))) or "nobody", tier.after)
-            for tier in part.tiers
+            (" or ".join(who) or "nobody", tier.after) for who, tier in zip(names, part.tiers, strict=True)
         )
+        is_one = part.count == 1 and [who.kind for who in part.tiers[0].deciders.named] == ["user"]
         escalation = "; ".join(f"{names} too after {format_duration(after)}" for names, after in later)
-        number = "one" if part.count == 1 else str(part.count)
-        return f"{number} of {at_once[0]}" + (f" ({escalation})" if escalation else "")
+        number = "" if is_one and len(names[0]) == 1 else f"{'one' if part.count == 1 else part.count} of "
+        return f"{number}{at_once[0]}" + (f" ({escalation})" if escalation else "")
 
     @cached_property
     def conditions(self) -> dict[str, tuple[str, ...]]:

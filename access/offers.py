@@ -16,10 +16,11 @@ from control import clock, policy
 from control.capability import Ask
 from control.decide import Asked, Verdict, decide_all
 from control.models import User
+from control.panels import PartAsked
 from control.policy_documents import AccessRule, PolicySet, Role
 from control.subjects import Subject
 from control.templatetags.times import clock_words
-from control.verdict_words import short_ref
+from control.verdict_words import names_of
 
 SHORTEST = timedelta(minutes=1)  # what a role is tried with, so that only its length can still be too long
 
@@ -77,10 +78,18 @@ class Offer:
 
 
 def decided_by(verdict: Verdict) -> str:
-    """“Owners decide”, “Owners and platform decide”, “Two of …”."""
-    names = [short_ref(ref) for ref in (*verdict.approver_groups, *verdict.approver_users)]
-    count = "" if verdict.approvals_needed == 1 else f"{verdict.approvals_needed} of "
-    return f"{count}{' or '.join(names)} decide{'s' if len(names) == 1 and not count else ''}"
+    """“payments decides”, “2 of payments or platform decide”, “chloe.marsh, then storefront decide”: who is asked at
+    first, in the order of the stages."""
+    parts = verdict.panel.parts
+    named = [names_of(part.tiers[0].named) for part in parts]
+    is_one = len(parts) == 1 and parts[0].count == 1 and len(named[0]) == 1
+    stages = (" and ".join(map(_first_of, stage.parts)) for stage in verdict.panel.stages)
+    return f"{', then '.join(stages)} decide{'s' if is_one else ''}"
+
+
+def _first_of(part: PartAsked) -> str:
+    number = "" if part.count == 1 else f"{part.count} of "
+    return f"{number}{' or '.join(names_of(part.tiers[0].named)) or 'nobody'}"
 
 
 def offers_for(user: User, subject: Subject) -> list[Offer]:

@@ -17,8 +17,8 @@ from access.request_page import Asked, usually
 from access.reviews import may_review
 from control import away, clock, inbox, moved, people, subjects
 from control.durations import format_duration
-from control.models import Approval, AuditEvent, Intent, State, User
-from control.stage_board import board_of
+from control.models import Approval, AuditEvent, Decision, Intent, State, User
+from control.stage_board import Board, board_of
 from control.templatetags.times import clock_words
 
 OTHERS_SHOWN = 10
@@ -82,13 +82,14 @@ def context(intent: Intent, user: User) -> dict[str, Any]:
     live = grant is not None and grant.is_live(now)
     coming = grant is not None and not live and not grant.is_over(now)
     owed = _owed_review(grant)
+    board = board_of(intent, decision, answers)
     subject = subjects.resolve(intent.subject_ref)
     return {
         "intent": intent,
         "grant": grant,
         "needs": needs,
         "now": now,
-        "status": _status(intent, grant, needs, answers, decision.explanation.get("message", ""), now),
+        "status": _status(intent, grant, needs, answers, _said(decision, board, answers), now),
         "is_live": live,
         "is_coming": coming,
         "owed_review": owed,
@@ -110,7 +111,7 @@ def context(intent: Intent, user: User) -> dict[str, Any]:
         "stand_ins": away.stand_ins(intent, inbox.eligible(intent))[:APPROVERS_SHOWN]
         if intent.state == State.AWAITING_APPROVAL
         else [],
-        "board": board_of(intent, decision, answers),
+        "board": board,
         "others": _others(grant) if live and grant else [],
         "may_end": bool((live or coming) and grant and may_end(grant, user)),
         "may_withdraw": intent.state == State.AWAITING_APPROVAL and (is_mine or user.is_staff),
@@ -148,6 +149,14 @@ def _status(
     if not grant.is_over(now):
         return _coming(grant, now)
     return _ended(grant, needs, now)
+
+
+def _said(decision: Decision, board: Board, answers: list[Approval]) -> str:
+    """What the rules said; once somebody has agreed, what is still missing."""
+    missing = [part.words for part in board.open.parts if not part.is_full] if board.open else []
+    if not (answers and missing):
+        return str(decision.explanation.get("message", ""))
+    return f"{len(answers)} of {decision.approvals_needed} have agreed. Now {' and '.join(missing)}."
 
 
 def _undecided_or_refused(intent: Intent, answers: list[Approval], message: str, now: datetime) -> Status:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from control import clock
 from control.agenda import Agenda, Part, Stage, Tier, progress_of
@@ -28,6 +29,7 @@ class PartShown:
     later: tuple[str, ...]
     people: tuple[str, ...] = ()
     more_people: int = 0
+    is_one: bool = False  # one person, or whoever is on call
 
     @property
     def is_full(self) -> bool:
@@ -35,7 +37,9 @@ class PartShown:
 
     @property
     def words(self) -> str:
-        """“1 of payments must agree”, “1 more of payments must agree”."""
+        """“1 of payments must agree”, “1 more of payments must agree”, “Chloe Marsh must agree”."""
+        if self.is_one:
+            return f"{self.who[:1].upper()}{self.who[1:]} must agree"
         missing = self.count - len(self.answers)
         return f"{missing} {'more of' if self.answers else 'of'} {self.who} must agree"
 
@@ -71,8 +75,9 @@ def board_of(intent: Intent, decision: Decision, answers: Sequence[Approval]) ->
     if decision.verdict != Decision.Verdict.NEEDS_APPROVAL or agenda.is_simple:
         return Board()
     progress = progress_of(agenda, answers)
-    rows = list(intent.approvers.all())
-    painter = _Painter(rows, clock.now(), intent.state == State.AWAITING_APPROVAL, len(agenda.stages) == 1)
+    rows = list(intent.approvers.select_related("user"))
+    is_waiting = intent.state == State.AWAITING_APPROVAL
+    painter = _Painter(rows, clock.now(), is_waiting, len(agenda.stages) == 1)
     shown = [
         painter.stage(number, stage, progress.stage, progress.taken[number])
         for number, stage in enumerate(agenda.stages)
@@ -103,21 +108,24 @@ def _foreseen(number: int, stage: Stage, asked: StageAsked, is_one_stage: bool) 
 
 
 def _foreseen_part(part: Part, asked: PartAsked) -> PartShown:
-    tiers = list(zip(part.tiers, asked.tiers, strict=True))
     first = asked.tiers[0].counts_after
+    tiers = list(zip(part.tiers, asked.tiers, strict=True))
+    at_once = [tier for tier, who in tiers if who.counts_after <= first]
+    names = {str(user.entity_ref): user.label for tier in asked.tiers for user in tier.people}
     later = [
-        f"after {format_duration(who.counts_after)} {_who([tier])} too"
+        f"after {format_duration(who.counts_after)}, {_who([tier], names)} too"
         for tier, who in tiers
         if who.counts_after > first
     ]
-    people = asked.people_after(first)
+    people = () if _is_one_person(at_once) else asked.people_after(first)
     return PartShown(
-        who=_who([tier for tier, who in tiers if who.counts_after <= first]),
+        who=_who(at_once, names),
         count=part.count,
         answers=(),
         later=tuple(later),
         people=tuple(user.label for user in people[:PEOPLE_NAMED]),
         more_people=max(len(people) - PEOPLE_NAMED, 0),
+        is_one=_is_one(at_once),
     )
 
 
@@ -133,6 +141,10 @@ class _Painter:
     now: datetime
     is_waiting: bool
     is_one_stage: bool
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        return {str(row.user.entity_ref): row.user.label for row in self.rows if row.user}
 
     def stage(
         self, number: int, stage: Stage, current: int, taken: Sequence[Sequence[Approval]]
@@ -159,24 +171,39 @@ class _Painter:
             for index, tier in enumerate(part.tiers)
             if index and not is_full and state != "done" and not self._counts(rows, index)
         ]
-        return PartShown(_who(now_asked), part.count, tuple(taken), tuple(later))
+        who = _who(now_asked, self.names)
+        return PartShown(who, part.count, tuple(taken), tuple(later), is_one=_is_one(now_asked))
 
     def _counts(self, rows: Sequence[Approver], tier: int) -> bool:
         return any(row.tier == tier and row.counts_from and row.counts_from <= self.now for row in rows)
 
     def _later_words(self, rows: Sequence[Approver], index: int, tier: Tier) -> str:
-        """“from 18:20 on platform too”; of a stage that is ahead after how long."""
+        """“from 18:20 on, platform too”; of a stage that is ahead after how long."""
         starts = [row.counts_from for row in rows if row.tier == index and row.counts_from]
         when = (
             f"from {clock_words(min(starts), self.now)} on"
             if starts
             else f"after {format_duration(tier.after)}"
         )
-        return f"{when} {_who([tier])} too"
+        return f"{when}, {_who([tier], self.names)} too"
 
 
-def _who(tiers: Sequence[Tier]) -> str:
-    names = [short_ref(ref) for tier in tiers for ref in (*tier.groups, *tier.users)]
+def _is_one(tiers: Sequence[Tier]) -> bool:
+    return len(_named(tiers)) == 1 and all(not (tier.groups or tier.roles) for tier in tiers)
+
+
+def _is_one_person(tiers: Sequence[Tier]) -> bool:
+    return _is_one(tiers) and not any(tier.rotas for tier in tiers)
+
+
+def _named(tiers: Sequence[Tier]) -> set[str]:
+    return {name for tier in tiers for name in (*tier.groups, *tier.users, *tier.roles, *tier.rotas)}
+
+
+def _who(tiers: Sequence[Tier], labels: Mapping[str, str]) -> str:
+    """`labels` are names of people by reference, where they are known."""
+    names = [short_ref(ref) for tier in tiers for ref in tier.groups]
+    names += [labels.get(ref, short_ref(ref)) for tier in tiers for ref in tier.users]
     names += [f"holders of {role}" for tier in tiers for role in tier.roles]
     names += [f"whoever is on call for {rota}" for tier in tiers for rota in tier.rotas]
     return " or ".join(dict.fromkeys(names)) or "whoever the rule named"

@@ -110,7 +110,7 @@ def _open(intent: Intent, agenda: Agenda, progress: Progress, today: Panel | Non
         "intent.stage_opened",
         actor=None,
         intent=intent,
-        summary=f"Now {named_stage(stage, progress.stage)} decides",
+        summary=f"Now with {named_stage(stage, progress.stage)}",
         detail=f"{progress.stage} of {len(agenda.stages)} stages are done.",
         after={"stage": progress.stage},
     )

@@ -75,10 +75,7 @@ def test_stages_and_who_is_let_in_by_time_are_told_in_their_order(
     )
     room.publish(tmp_path, room.RULES.replace("approval: {anyOf: [{owners: true}], count: 1}", stages, 1))
     shown = page(client_for(maya))
-    assert (
-        "support may ask, one of payments (platform too after 4 h) must agree, then one of root.admin"
-        in shown
-    )
+    assert "support may ask, one of payments (platform too after 4 h) must agree, then root.admin" in shown
 
 
 def test_a_group_without_members_is_named_as_nobody(maya: User, client_for: SignedIn) -> None:

@@ -77,8 +77,20 @@ def test_every_stage_is_shown_before_anything_is_sent(
     page = text(client.get("/access/request/", {"entity": room.REF, "role": "production-logs"}))
     page = page[page.index("Who will be asked") :]
     first, second = page.index("<b>Owners</b>"), page.index("<b>Administrators</b>")
-    assert first < page.index("Tomas Lind") < page.index("after 4 h root.admin too") < second
-    assert second < page.index("Root Admin")
+    assert first < page.index("Tomas Lind") < page.index("after 4 h, Root Admin too") < second
+    assert second < page.index("Root Admin must agree")
+
+
+def test_once_somebody_has_agreed_the_page_says_what_is_still_missing(
+    client: Client, maya: User, tomas: User, root_admin: User, tmp_path: Path
+) -> None:
+    stages = "approval: {stages: [{anyOf: [{owners: true}]}, {anyOf: [{kind: User, name: root.admin}]}]}"
+    room.publish(tmp_path, room.RULES.replace("approval: {anyOf: [{owners: true}], count: 1}", stages, 1))
+    intent = room.ask(maya)
+    url = f"/access/requests/{intent.pk}/"
+    assert "First one of the payments owners must agree, then Root Admin." in text(client.get(url))
+    approvals.approve(intent.pk, by=tomas, digest=intent.plan_digest)
+    assert "1 of 2 have agreed. Now Root Admin must agree." in text(client.get(url))
 
 
 @pytest.mark.parametrize(

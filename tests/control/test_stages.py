@@ -120,7 +120,7 @@ def test_the_second_stage_is_told_when_it_comes_to_it_and_the_record_says_so(
     assert not Notice.objects.filter(user=sara).exists()
     approve(intent, tomas)
     assert Notice.objects.filter(user=sara).exists()
-    assert AuditEvent.objects.get(action="intent.stage_opened").summary == "Now Security decides"
+    assert AuditEvent.objects.get(action="intent.stage_opened").summary == "Now with Security"
 
 
 def test_nobody_counts_for_two_stages(rules: Publish, maya: User, tomas: User, sara: User) -> None:
@@ -516,7 +516,7 @@ def test_the_way_ahead_names_who_can_decide_at_once_and_who_only_later(
     assert first.parts[0].words == "1 of payments or security must agree"
     assert (first.parts[0].people, first.parts[0].later) == (
         ("Sara Security",),
-        ("after 12\u00a0h leads too",),
+        ("after 12\u00a0h, leads too",),
     )
     assert second.parts[0].people == (lead.label,)
 

@@ -45,6 +45,8 @@ SEEN_BY = {
         "/access/request/several/?entity=component:default/payments&entity=component:default/ledger&bundle=find-the-fault",
         "/access/break-glass/?entity=component:default/payments&role=production-logs&environment=production",
         f"{REQUEST}&role=production-shell",
+        "/access/request/?entity=component:default/basket&role=customer-records",  # in stages
+        "/access/request/several/?entity=component:default/basket",  # nothing chosen yet
         "/access/request/?entity=api:default/payments-api",
         "/inbox/",
         "/create/",
@@ -58,7 +60,12 @@ SEEN_BY = {
         "/deputies/",
         "/n/old/",  # 410
     ],
-    "tomas.lind": ["/inbox/", "/inbox/?tab=decided", REQUEST],
+    "tomas.lind": ["/inbox/", "/inbox/?tab=decided", REQUEST, f"{PAYMENTS}access/", "/access/standing/"],
+    "freya.nilsen": [
+        "/inbox/",  # some were sent together
+        "/access/",
+        "/rules/explain/?entity=component:default/basket&person=maya.okafor&role=customer-records&environment=production&duration=1h",
+    ],
     "noor.haddad": [
         "/access/standing/",
         "/inbox/",
@@ -85,6 +92,11 @@ FOUND_BY = [
     ("kenji.mori", "/runs/", "td.name a"),  # done
     ("hanna.kowalska", "/runs/", "td.name a"),  # waiting
     ("noor.haddad", "/locations/", "td.name a"),  # a location with a problem
+    ("tomas.lind", "/inbox/", ".inbox-duties a"),  # a review of a broken glass
+    ("freya.nilsen", "/inbox/", ".is-batch > a"),  # several to decide in one go
+    ("lucia.romero", "/inbox/?tab=mine", ".is-batch > a"),  # what was sent together
+    ("ines.duarte", "/access/", ".rows a[href^='/access/requests/']"),  # one more must agree
+    ("noor.haddad", "/inbox/", ".inbox-row > a"),  # the first of two stages
 ]
 # Rows that repeat are looked at once: the fiftieth says nothing new and takes as long as the first.
 REPEATED = [

@@ -141,7 +141,7 @@ def test_the_review_shows_every_stage_with_its_people_and_who_is_let_in_later(
     words = " ".join(review(client).content.decode().replace("\u00a0", " ").split())
     owners, admins = words.index("<b>Owners</b>"), words.index("<b>Platform</b>")
     assert owners < words.index("1 of payments must agree") < words.index("Tomas Lind") < admins
-    assert "after 4 h root.admin too" in words
+    assert "after 4 h, Root Admin too" in words
     assert admins < words.rindex("Root Admin")
 
 
