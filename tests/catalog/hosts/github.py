@@ -133,15 +133,42 @@ def _teams(world: World, question: Question, owner: str) -> Reply:
     return question.page([_team(question, team, by_id.get(team.parent)) for team in world.teams])
 
 
+_ORGANISATION_URLS = ("repos", "events", "hooks", "issues", "members", "public_members")
+
+
+def whole_team(question: Question, team: Team) -> dict[str, Any]:
+    """A team that is asked for by its name."""
+    times = dict.fromkeys(("created_at", "updated_at"), "2020-01-01T00:00:00Z")
+    url = f"{question.server.url}{PREFIX}/orgs/acme"
+    organisation = {
+        **{f"{name}_url": f"{url}/{name}" for name in _ORGANISATION_URLS},
+        **dict.fromkeys(("public_repos", "public_gists", "followers", "following"), 0),
+        **times,
+        "login": "acme",
+        "id": 1,
+        "node_id": _sha("acme"),
+        "url": url,
+        "html_url": f"{question.server.url}/acme",
+        "avatar_url": "https://avatars.example/acme.png",
+        "description": "",
+        "has_organization_projects": True,
+        "has_repository_projects": True,
+        "type": "Organization",
+        "archived_at": None,
+    }
+    counts = {"members_count": len(team.members), "repos_count": 0}
+    return {**_team(question, team, None), **times, **counts, "organization": organisation}
+
+
 def _team_members(world: World, question: Question, owner: str, slug: str) -> Reply:
     team = next((team for team in world.teams if team.name == slug), None)
     if team is None:
         return _not_found()
-    return question.page([_simple_user(question, login, 7) for login in team.members])
+    return question.page([simple_user(question, login, 7) for login in team.members])
 
 
 def _members(world: World, question: Question, owner: str) -> Reply:
-    return question.page([_simple_user(question, login, 7) for login in world.people])
+    return question.page([simple_user(question, login, 7) for login in world.people])
 
 
 _ROUTES: list[tuple[str, Callable[..., Reply]]] = [
@@ -162,7 +189,7 @@ def _sha(text: str) -> str:
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _simple_user(question: Question, login: str, id: int, type: str = "User") -> dict[str, Any]:
+def simple_user(question: Question, login: str, id: int, type: str = "User") -> dict[str, Any]:
     url = f"{question.server.url}{PREFIX}/users/{login}"
     return {
         "login": login,
@@ -180,7 +207,7 @@ def _simple_user(question: Question, login: str, id: int, type: str = "User") ->
 
 def profile(question: Question, login: str, id: int, type: str, *, name: str = "") -> dict[str, Any]:
     return {
-        **_simple_user(question, login, id, type),
+        **simple_user(question, login, id, type),
         "name": name or login,
         "company": None,
         "blog": "",
@@ -201,7 +228,7 @@ def _repository(question: Question, repository: Repository) -> dict[str, Any]:
         "node_id": _sha(str(repository.id)),
         "name": repository.name,
         "full_name": repository.full_name,
-        "owner": _simple_user(question, repository.owner, 1, "Organization"),
+        "owner": simple_user(question, repository.owner, 1, "Organization"),
         "private": repository.visibility == "private",
         "html_url": f"{question.server.url}/{repository.full_name}",
         "description": None,

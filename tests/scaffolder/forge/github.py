@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from tests.catalog.hosts import github as reading
 from tests.catalog.hosts.server import Endpoint, Question, Reply
-from tests.catalog.hosts.world import Repository
+from tests.catalog.hosts.world import Repository, Team
 from tests.scaffolder.forge.world import Forge, Repo
 
 PREFIX = reading.PREFIX
@@ -97,6 +97,10 @@ def _collaborator(forge: Forge, question: Question, repo: Repo, who: str) -> Rep
     return Reply(204)
 
 
+def _one_team(forge: Forge, question: Question, organisation: str, team: str) -> Reply:
+    return Reply(body=reading.whole_team(question, Team(7, team, team.title())))
+
+
 def _team(forge: Forge, question: Question, organisation: str, team: str, name: str) -> Reply:
     repo = forge.find(name)
     if repo is None:
@@ -143,19 +147,101 @@ def _open(forge: Forge, question: Question, repo: Repo) -> Reply:
     if question.data["head"] not in repo.branches():
         return _invalid("head is no branch")
     repo.requests.append({**question.data, "number": len(repo.requests) + 1})
-    return Reply(201, _request(question, repo, repo.requests[-1]))
+    return Reply(201, _opened(question, repo, repo.requests[-1]))
+
+
+_LINKS = ("self", "html", "issue", "comments", "review_comments", "review_comment", "commits", "statuses")
+_TIME = "2026-01-01T00:00:00Z"
 
 
 def _request(question: Question, repo: Repo, one: dict[str, Any]) -> dict[str, Any]:
+    number, asked = one["number"], one.get("reviewers", [])
+    url = f"{question.server.url}{PREFIX}/repos/{repo.full_name}/pulls/{number}"
+    page = f"{question.server.url}/{repo.full_name}/pull/{number}"
+    nothing = ("milestone", "closed_at", "merged_at", "merge_commit_sha", "assignee", "auto_merge")
+    links = {name: {"href": url} for name in _LINKS}
     return {
-        "number": one["number"],
-        "html_url": f"{question.server.url}/{repo.full_name}/pull/{one['number']}",
+        **dict.fromkeys(nothing),
+        **{f"{name}_url": url for name in (*_LINKS[2:], "diff", "patch")},
+        "id": number,
+        "node_id": "x",
+        "url": url,
+        "html_url": page,
+        "number": number,
+        "state": "open",
+        "locked": False,
+        "title": one["title"],
+        "user": reading.simple_user(question, "portico-bot", 1),
+        "body": one["body"],
+        "labels": [],
+        "created_at": _TIME,
+        "updated_at": _TIME,
+        "requested_reviewers": [reading.simple_user(question, login, 7) for login in asked],
+        "head": _side(question, repo, one["head"]),
+        "base": _side(question, repo, one["base"]),
+        "_links": links,
+        "author_association": "MEMBER",
+        "draft": one["draft"],
+    }
+
+
+def _side(question: Question, repo: Repo, branch: str) -> dict[str, Any]:
+    return {
+        "label": f"{repo.owner}:{branch}",
+        "ref": branch,
+        "sha": "0" * 40,
+        "user": reading.simple_user(question, repo.owner, 1, "Organization"),
+        "repo": {**_whole(question, repo), "has_downloads": True},
+    }
+
+
+def _opened(question: Question, repo: Repo, one: dict[str, Any]) -> dict[str, Any]:
+    """What only the answer to opening it has."""
+    counts = ("comments", "review_comments", "commits", "additions", "deletions", "changed_files")
+    return {
+        **_request(question, repo, one),
+        **dict.fromkeys(counts, 0),
+        "merged": False,
+        "mergeable": None,
+        "mergeable_state": "unknown",
+        "merged_by": None,
+        "maintainer_can_modify": False,
     }
 
 
 def _reviewers(forge: Forge, question: Question, repo: Repo, number: str) -> Reply:
-    repo.requests[int(number) - 1].update(question.data)
-    return Reply(201, {})
+    one = repo.requests[int(number) - 1]
+    one.update(question.data)
+    return Reply(201, _request(question, repo, one))
+
+
+def _assignees(forge: Forge, question: Question, repo: Repo, number: str) -> Reply:
+    one = repo.requests[int(number) - 1]
+    one.update(question.data)
+    url = f"{question.server.url}{PREFIX}/repos/{repo.full_name}/issues/{number}"
+    names = ("repository", "labels", "comments", "events")
+    body = {
+        **dict.fromkeys(("milestone", "closed_at", "active_lock_reason")),
+        **{f"{name}_url": url for name in names},
+        "id": one["number"],
+        "node_id": "x",
+        "url": url,
+        "html_url": url,
+        "number": one["number"],
+        "state": "open",
+        "title": one["title"],
+        "body": one["body"],
+        "user": reading.simple_user(question, "portico-bot", 1),
+        "labels": [],
+        "assignee": None,
+        "assignees": [reading.simple_user(question, login, 7) for login in one["assignees"]],
+        "locked": False,
+        "comments": 0,
+        "author_association": "MEMBER",
+        "created_at": _TIME,
+        "updated_at": _TIME,
+    }
+    return Reply(201, body)
 
 
 def _hooks(forge: Forge, question: Question, repo: Repo) -> Reply:
@@ -230,6 +316,7 @@ _ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
     ("GET", r"/users/([^/]+)", _user),
     ("POST", r"/user/repos", _create_own),
     ("POST", r"/orgs/([^/]+)/repos", _create),
+    ("GET", r"/orgs/([^/]+)/teams/([^/]+)", _one_team),
     ("PUT", r"/orgs/([^/]+)/teams/([^/]+)/repos/([^/]+/[^/]+)", _team),
     ("GET", _R, _one),
     ("GET", _R + r"/contents/(.+)", _of_repo(_contents)),
@@ -247,7 +334,7 @@ _ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
     ("GET", _R + r"/pulls", _of_repo(_requests)),
     ("POST", _R + r"/pulls", _of_repo(_open)),
     ("POST", _R + r"/pulls/(\d+)/requested_reviewers", _of_repo(_reviewers)),
-    ("POST", _R + r"/issues/(\d+)/assignees", _of_repo(_reviewers)),
+    ("POST", _R + r"/issues/(\d+)/assignees", _of_repo(_assignees)),
     ("POST", _R + r"/issues/(\d+)/labels", _of_repo(_labels)),
     ("GET", _R + r"/hooks", _of_repo(_hooks)),
     ("POST", _R + r"/hooks", _of_repo(_make_hook)),
