@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from access import again, grants
 from access.models import Grant
-from control import approvals, clock, intents, remarks, tokens
+from control import approvals, clock, deputies, intents, remarks, tokens
 from control.errors import ControlError
 from control.models import Approval, AuditEvent, Intent, Remark, State, User
 from tests import factories
@@ -24,6 +24,15 @@ from tests.access import room
 pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.usefixtures("service", "rules")]
 
 OWNERS = "group:default/payments"
+
+
+def _standing_in_for(absent: str) -> User:
+    deputy, until = factories.user("dee.kim"), clock.now() + timedelta(days=1)
+    wish = deputies.Wish(deputy=deputy, expires_at=until, reason="Holiday")
+    deputies.name(wish, by=User.objects.get(username=absent))
+    return deputy
+
+
 ROLES: dict[str, Callable[[], User]] = {
     "requester": lambda: User.objects.get(username="maya.okafor"),
     "second account of the requester": lambda: factories.user(
@@ -39,6 +48,8 @@ ROLES: dict[str, Callable[[], User]] = {
     "owner of something else": lambda: factories.user("other.owner", groups=["group:default/storefront"]),
     "colleague of the requester": lambda: factories.user("colleague", groups=["group:default/support"]),
     "administrator": lambda: factories.user("root.admin", is_staff=True, is_superuser=True),
+    "deputy of the owner": lambda: _standing_in_for("tomas.lind"),
+    "deputy of the requester": lambda: _standing_in_for("maya.okafor"),
     "owner whose account is closed": lambda: factories.user("left", groups=[OWNERS], is_active=False),
 }
 STATES = ("waiting", "past its deadline", "live", "ended", "rejected", "withdrawn", "expired")
@@ -49,6 +60,7 @@ CHANNELS = ("page", "page in one go", "function", "API", "admin")
 OWN = ("requester", "second account of the requester", "agent of the requester")
 ALLOWED = {
     *(("owner", verb, "waiting") for verb in ("approve", "reject", "ask back")),
+    *(("deputy of the owner", verb, "waiting") for verb in ("approve", "reject", "ask back")),
     *((role, "withdraw", "waiting") for role in (*OWN, "administrator")),
     *((role, "withdraw", "past its deadline") for role in (*OWN, "administrator")),
     *((role, "end", "live") for role in (*OWN, "owner", "administrator")),

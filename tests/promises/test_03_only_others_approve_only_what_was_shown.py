@@ -18,7 +18,7 @@ from django.test import Client
 
 from access.models import Grant
 from catalog.models import Entity
-from control import execution
+from control import clock, deputies, execution
 from control.models import Approval, AuditEvent, Intent, State, User
 from scaffolder import runs
 from scaffolder.models import Run
@@ -502,3 +502,44 @@ def test_who_left_the_next_stage_meanwhile_is_refused(
     assert approve(intent, by=sara).status_code in (403, 404)
     assert_still_waits(intent, tomas)
     assert approve(intent, by=sven).status_code == 302
+
+
+# Where somebody stands in for whoever is away
+
+
+def stands_in(deputy: User, absent: User) -> None:
+    until = clock.now() + timedelta(days=1)
+    deputies.name(deputies.Wish(deputy=deputy, expires_at=until, reason="Holiday"), by=absent)
+
+
+@pytest.mark.parametrize("who", ["the requester", "a second account"])
+def test_nobody_slips_into_their_own_request_as_a_deputy(
+    approve: Answer, maya: User, tomas: User, who: str
+) -> None:
+    intent, own = room.ask(maya), OWN_ACCOUNTS[who](maya)
+    stands_in(own, tomas)
+    assert approve(intent, by=own).status_code == 403
+    assert_nothing_was_approved(intent)
+
+
+def test_whoever_stands_in_for_the_requester_does_not_decide_what_they_asked_for(
+    approve: Answer, tomas: User
+) -> None:
+    maya = maya_of_the_owners()
+    intent, dee = room.ask(maya), factories.user("dee.kim")
+    stands_in(dee, maya)
+    assert approve(intent, by=dee).status_code in (403, 404)
+    assert_nothing_was_approved(intent)
+
+
+def test_somebody_who_is_away_and_their_deputy_are_not_two_approvers(
+    approve: Answer, maya: User, tomas: User, ines: User, tmp_path: Path
+) -> None:
+    room.publish(tmp_path, TWO_OF_THEM)
+    intent, dee = room.ask(maya), factories.user("dee.kim")
+    stands_in(dee, tomas)
+    assert approve(intent, by=dee).status_code == 302
+    assert approve(intent, by=tomas).status_code == 409
+    assert not Grant.objects.exists()
+    assert approve(intent, by=ines).status_code == 302
+    assert Grant.objects.get().user == maya
