@@ -96,13 +96,14 @@ class Circumstances:
 
     def activation(self, names: frozenset[str], zone: ZoneInfo) -> cel.Activation:
         """The values of `names` as the library takes them, made once: that takes as long as an evaluation."""
-        kept = self._activations.get((names, zone))
+        of_zone = self._activations.setdefault(zone, {})
+        kept = of_zone.get(names)
         if kept is None:
-            kept = self._activations[names, zone] = _ENVIRONMENT.Activation(self.values(names, zone))
+            kept = of_zone[names] = _ENVIRONMENT.Activation(self.values(names, zone))
         return kept
 
     @cached_property
-    def _activations(self) -> dict[tuple[frozenset[str], ZoneInfo], cel.Activation]:
+    def _activations(self) -> dict[ZoneInfo, dict[frozenset[str], cel.Activation]]:
         return {}
 
     def values(self, names: frozenset[str], zone: ZoneInfo) -> dict[str, Any]:
@@ -179,13 +180,6 @@ class Program:
             raise ConditionError(_in_words(str(result.value())))
         return result.value()
 
-    def is_true(self, about: Circumstances, zone: ZoneInfo) -> bool:
-        """As `value() is True`, without words for what cannot be evaluated."""
-        try:
-            return self.compiled.eval(about.activation(self.names, zone)).value() is True
-        except UNANSWERABLE:
-            return False
-
 
 @dataclass(frozen=True)
 class Condition:
@@ -202,12 +196,6 @@ class Condition:
         programs = (self.program, *(part for part in self.words if isinstance(part, Program)))
         named = {name.partition(".") for program in programs for name in program.names}
         return frozenset(room for room, _, part in named if part in _OF_DOCUMENTS)
-
-    def met(self, about: Circumstances) -> bool | None:
-        """The first half of `looked_at`."""
-        if about.reason is None and "request.reason" in self.program.names:
-            return None
-        return self.program.is_true(about, self.zone)
 
     def looked_at(self, about: Circumstances) -> tuple[bool | None, str]:
         """Whether it is met (None: that hangs on a reason that is not given yet), and the words for it."""
@@ -226,6 +214,38 @@ class Condition:
             return _shortened(str(program.value(about, self.zone)))
         except ConditionError:
             return "unknown"
+
+
+class Sheet:
+    """Many conditions, asked one after the other of the same circumstances: what they share is looked up once."""
+
+    def __init__(self, conditions: Sequence[Condition]) -> None:
+        shared: dict[tuple[frozenset[str], ZoneInfo], int] = {}
+        self._values = [
+            shared.setdefault((one.program.names, one.zone), len(shared)) for one in conditions
+        ]  # whose values each takes
+        self._shared = list(shared)
+        self._evaluate = [one.program.compiled.eval for one in conditions]
+        self._hangs_on_reason = ["request.reason" in one.program.names for one in conditions]
+
+    def of(self, about: Circumstances) -> Callable[[int], bool | None]:
+        """The first half of `Condition.looked_at`, without the words: whether the condition at a place is met."""
+        ready: list[cel.Activation | None] = [None] * len(self._shared)
+        lacks_reason = about.reason is None
+
+        def met(place: int) -> bool | None:
+            if lacks_reason and self._hangs_on_reason[place]:
+                return None
+            which = self._values[place]
+            try:
+                values = ready[which]
+                if values is None:
+                    values = ready[which] = about.activation(*self._shared[which])
+                return self._evaluate[place](values).value() is True
+            except UNANSWERABLE:
+                return False
+
+        return met
 
 
 def condition(expression: str, *, title: str = "", refusal: str = "", zone: str) -> Condition:

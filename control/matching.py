@@ -186,9 +186,8 @@ def _reason_answers(rule: AccessRule, question: Question) -> tuple[bool | None, 
     return () if rule.reason == _NO_REASON else (_reason(rule.reason, question.ask.reason).ok,)
 
 
-# In the order of `_checks`. Conditions are looked at where none of these fails; those of `REASON` may.
+# In the order of `_checks`, after who asks. Conditions are looked at where none of these fails; those of `REASON` may.
 ASPECTS = (
-    Aspect(lambda rule: rule.subjects, lambda rule, question: (among(rule.subjects, question.requester),)),
     Aspect(lambda rule: rule.scope.entities, _entity_answers),
     Aspect(lambda rule: rule.scope.environments, _environment_answers),
     Aspect(lambda rule: rule.max_duration, _duration_answers),

@@ -7,16 +7,16 @@ is found that will do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
 from control.capability import Ask
-from control.conditions import UNANSWERABLE, Condition
+from control.conditions import UNANSWERABLE, Condition, Sheet
 from control.matching import ASPECTS, REASON, Aspect, Question
-from control.policy_documents import AccessRule, PolicySet
+from control.policy_documents import AccessRule, PolicySet, Who
 
 Answers = tuple[bool | None, ...]  # of one aspect or condition: met, not met, not known yet
 _REASON = len(ASPECTS)  # the place of this aspect, after the others
@@ -60,11 +60,13 @@ class Shortlist:
         order = sorted(range(len(rules)), key=lambda place: demand(rules[place]))
         self.rules = tuple(rules[place] for place in order)
         self.places = tuple(order)
+        self.reaching = _reaching(self.rules)
         self.sayings = tuple(_sayings(aspect, self.rules) for aspect in (*ASPECTS, REASON))
         numbers: dict[tuple[str, str], int] = {}
         self.conditions: list[Condition] = []
         self.reads: dict[str, int] = {}  # which rules read the document of whom
         self.when = tuple(self._numbered(number, numbers) for number in range(len(self.rules)))
+        self.sheet = Sheet(self.conditions)
 
     def _numbered(self, rule: int, numbers: dict[tuple[str, str], int]) -> tuple[int, ...]:
         """Conditions of the rule; those that many rules share are one."""
@@ -78,6 +80,15 @@ class Shortlist:
             for whose in condition.documents:
                 self.reads[whose] = self.reads.get(whose, 0) | 1 << rule
         return tuple(found)
+
+
+def _reaching(rules: Sequence[AccessRule]) -> dict[Who, int]:
+    """For each of those that rules speak of the rules, as bits."""
+    found: dict[Who, int] = {}
+    for place, rule in enumerate(rules):
+        for who in rule.subjects:
+            found[who] = found.get(who, 0) | 1 << place
+    return found
 
 
 def _sayings(aspect: Aspect, rules: Sequence[AccessRule]) -> Sayings:
@@ -109,8 +120,12 @@ class Look:
     def _holding(self) -> Iterator[AccessRule]:
         """Rules that hold, the least demanding first. What hangs on a reason not given yet may still come to hold."""
         able = self._applying & ~self._failing(_REASON, self._applying)
+        when, met, ask = self._shortlist.when, self._met, self._ask
         for number in _numbers_in(able):
-            if all(self._is_met(condition) is not False for condition in self._shortlist.when[number]):
+            for condition in when[number]:
+                if (met[condition] if condition in met else ask(condition)) is False:
+                    break
+            else:
                 yield self._shortlist.rules[number]
 
     def nearest(self) -> AccessRule | None:
@@ -128,18 +143,19 @@ class Look:
     def _answers_of(self, number: int) -> list[bool | None]:
         """As the checks of the rule would say it."""
         shortlist = self._shortlist
-        found: list[bool | None] = []
+        found: list[bool | None] = [bool(self._reached >> number & 1)]
         for aspect, sayings in enumerate(shortlist.sayings):
             found += self._answer(aspect, sayings.of_rule[number])
         if self._applying >> number & 1:
-            found += [self._is_met(condition) for condition in shortlist.when[number]]
+            met = self._met
+            found += [met[one] if one in met else self._ask(one) for one in shortlist.when[number]]
         return found
 
     @cached_property
     def _applying(self) -> int:
         """Rules whose conditions are looked at, as bits. Documents that these speak of are read here: where that fails,
         it fails for all of them, not only for those that are reached."""
-        able = (1 << len(self._shortlist.rules)) - 1
+        able = self._reached
         for aspect in range(_REASON):
             able &= ~self._failing(aspect, able)
         for whose, readers in self._shortlist.reads.items():
@@ -147,6 +163,15 @@ class Look:
                 with suppress(*UNANSWERABLE):  # counts as not met where it is looked at
                     self._question.circumstances.document_of(whose)
         return able
+
+    @cached_property
+    def _reached(self) -> int:
+        """Rules that speak of the requester, as bits: the answer of `matching.among` for all of them."""
+        requester, reaching = self._question.requester, self._shortlist.reaching
+        found = reaching.get(Who("everyone"), 0)
+        for group in requester.groups:
+            found |= reaching.get(Who("group", group), 0)
+        return found | reaching.get(Who("user", requester.ref), 0) if requester.ref else found
 
     def _failing(self, aspect: int, among: int) -> int:
         """Those of `among`, and perhaps others, that fail in one aspect."""
@@ -164,15 +189,19 @@ class Look:
             self._answers[aspect][saying] = known
         return known
 
-    def _is_met(self, condition: int) -> bool | None:
-        if condition not in self._met:
-            found = self._shortlist.conditions[condition]
-            self._met[condition] = found.met(self._question.circumstances)
-        return self._met[condition]
+    def _ask(self, condition: int) -> bool | None:
+        met = self._met[condition] = self._evaluate(condition)
+        return met
+
+    @cached_property
+    def _evaluate(self) -> Callable[[int], bool | None]:
+        return self._shortlist.sheet.of(self._question.circumstances)
 
 
 def _numbers_in(bits: int) -> Iterator[int]:
-    while bits:
-        lowest = bits & -bits
-        yield lowest.bit_length() - 1
-        bits ^= lowest
+    """Places of the bits that are set, the lowest first. By way of text: shifting a long number costs its length."""
+    written = f"{bits:b}"[::-1]
+    place = written.find("1")
+    while place >= 0:
+        yield place
+        place = written.find("1", place + 1)

@@ -47,6 +47,20 @@ spec:
   approval: {anyOf: [{kind: Group, name: owners}, {kind: Group, name: team-%(number)d}], count: 2}
 ---
 """
+# Conditions that no other rule shares: as many of them are evaluated as are needed, each for the first time.
+ALONE = """apiVersion: portico.dev/v1
+kind: AccessRule
+metadata: {name: alone-%(number)06d}
+spec:
+  roles: [alone]
+  subjects: [{kind: Group, name: team-%(number)d}, {kind: Group, name: everybody}]
+  entities: "kind=component,metadata.namespace=default"
+  environments: [production]
+  maxDuration: 4h
+  when: ['size(entity.tags) < 1000 + %(number)d', 'request.reason == "%(number)d"']
+  approval: {anyOf: [{kind: Group, name: owners}], count: 2}
+---
+"""
 
 
 @dataclass
@@ -55,6 +69,7 @@ class Room:
     owner: User
     entity: Entity
     revision: PolicyRevision
+    rules: int
 
     def questions(self) -> Iterator[tuple[str, str, Callable[[], object]]]:
         subject, hour = resolve(self.entity.ref), timedelta(hours=1)
@@ -63,11 +78,11 @@ class Room:
         first = Intent.objects.filter(state=State.AWAITING_APPROVAL).earliest("requested_at")
         stranger = User.objects.get(username="person-7")
 
-        def asked(role: str) -> Callable[[], object]:
+        def asked(role: str, reason: str = "why", *, refused: bool = False) -> Callable[[], object]:
             def ask() -> object:
-                wish = Ask(NAME, role, hour, "why")
+                wish = Ask(NAME, role, hour, reason)
                 verdict = decide(actor=self.maya, subject=subject, ask=wish, environment="production")
-                assert not verdict.is_refused, verdict.message
+                assert verdict.is_refused is refused, verdict.message
                 return verdict
 
             return ask
@@ -90,6 +105,10 @@ class Room:
 
         yield "decide: one rule in a hundred offers the role", "decide", asked("logs-7")
         yield "decide: every rule offers the role and holds", "decide", asked("logs")
+        last = asked("alone", str(self.rules - 1))
+        yield "decide: every rule offers the role, no condition is shared, only the last holds", "decide", last
+        none = asked("alone", refused=True)
+        yield "decide: every rule offers the role, no condition is shared, none holds", "decide", none
         yield "check a right that is held", "check", check(self.maya, True)
         yield "check a right that is not held", "check", check(stranger, False)
         yield "inbox: list with the first request opened", "inbox", page("/inbox/")
@@ -106,11 +125,12 @@ def fill(scratch: Path, rules: int, grants: int, waiting: int) -> Room:
     entity = Entity.objects.filter(kind="component").order_by("ref")[0]
     folder = scratch / "rules"
     folder.mkdir()
-    names = ["logs", *(f"logs-{number}" for number in range(ROLES))]
+    names = ["logs", "alone", *(f"logs-{number}" for number in range(ROLES))]
     text = "".join(ROLE % {"name": name} for name in names) + "".join(
         RULE % {"number": number, "role": number % ROLES, "minutes": 60 + number % 60}
         for number in range(rules)
     )
+    text += "".join(ALONE % {"number": number} for number in range(rules))
     (folder / "rules.yaml").write_text(text)
     people = User.objects.bulk_create(
         User(username=f"person-{number}", entity_ref=f"user:bench/person-{number}")
@@ -125,7 +145,7 @@ def fill(scratch: Path, rules: int, grants: int, waiting: int) -> Room:
     revision = policy.publish([folder], by=None)
     _grants(people, grants)
     _waiting(people[10:], owners, entity, revision, waiting)
-    return Room(maya, owner, entity, revision)
+    return Room(maya, owner, entity, revision, rules)
 
 
 def _intent(person: User, entity: Entity, **fields: Any) -> Intent:

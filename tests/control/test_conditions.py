@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from control.conditions import NAMES, Circumstances, ConditionError, condition
+from control.conditions import NAMES, Circumstances, ConditionError, Sheet, condition
 from control.zones import zone_named
 
 AFTERNOON = datetime(2026, 11, 25, 13, 20, tzinfo=UTC)  # 14:20 in Berlin, a Wednesday
@@ -80,7 +80,7 @@ def test_what_a_condition_may_speak_of(expression: str, is_met: bool) -> None:
     met, words = condition(expression, zone="Europe/Berlin").looked_at(about())
     assert "cannot be answered" not in words
     assert met is is_met
-    assert condition(expression, zone="Europe/Berlin").met(about()) is is_met
+    assert Sheet([condition(expression, zone="Europe/Berlin")]).of(about())(0) is is_met
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_what_cannot_be_answered_is_not_met_and_says_why(expression: str, words:
     met, said = condition(expression, zone="UTC").looked_at(about())
     assert met is False
     assert words in said
-    assert condition(expression, zone="UTC").met(about()) is False
+    assert Sheet([condition(expression, zone="UTC")]).of(about())(0) is False
 
 
 def test_a_condition_that_would_run_for_ever_is_stopped() -> None:
@@ -166,7 +166,7 @@ def test_what_hangs_on_a_reason_is_open_until_one_is_given() -> None:
         "For a ticket: depends on the reason that you give",
     )
     assert names_a_ticket.looked_at(about(reason=""))[0] is False
-    assert names_a_ticket.met(about(reason=None)) is None
+    assert Sheet([names_a_ticket]).of(about(reason=None))(0) is None
 
 
 def test_documents_are_read_only_when_a_condition_speaks_of_them() -> None:
