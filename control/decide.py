@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
-from control import administrators, clock, subjects
+from control import administrators, clock, prepared, subjects
 from control import policy as policies
 from control.capability import ACCESS, Ask, registry
 from control.deciders import Named, Naming, People, read_people
@@ -30,6 +30,7 @@ from control.verdict_words import allowed_words, few_words, needs_words, nobody_
 ReadPeople = Callable[[Iterable[Named]], People]
 log = logging.getLogger(__name__)
 _DENY = Decision.Verdict.DENY.value
+_GROUPS = "SELECT g.name FROM control_user_groups m JOIN auth_group g ON g.id = m.group_id WHERE m.user_id = %s::bigint"
 _NO_RULES = "No rules are in force, so nothing is allowed. Ask the platform team."
 _CLOSED = "This account is closed, so it can ask for nothing."
 _BROKEN = "The rules could not be read, so nothing is allowed. Tell the platform team."
@@ -161,7 +162,7 @@ def judge(
 
 def requester_of(user: User) -> Requester:
     """One query."""
-    groups = frozenset(user.groups.values_list("name", flat=True))
+    groups = frozenset(name for (name,) in prepared.rows(_GROUPS, [user.pk]))
     ref = user.entity_ref or ""
     return Requester(user.label, ref, groups, partial(subjects.attributes_of, ref) if ref else dict)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
-from control import audit
+from control import audit, prepared
 from control.capability import registry
 from control.errors import PlanChanged, PolicyInvalid
 from control.models import Intent, PolicyProposal, PolicyRevision, User
@@ -173,9 +173,14 @@ def has_rules_of_its_own() -> bool:
     return revision is not None and revision.digest != digest_of(load([DEFAULT_PATH]))
 
 
+_COLUMNS = ("id", "digest", "published_at", "published_by_id", "origin", "note", "intent_id")
+_NEWEST = f"SELECT {', '.join(_COLUMNS)} FROM control_policyrevision ORDER BY id DESC LIMIT 1"  # noqa: S608
+
+
 def in_force() -> PolicyRevision | None:
-    """The newest revision; its documents are read only when they are needed."""
-    return PolicyRevision.objects.defer("documents").order_by("-id").first()
+    """The newest revision; what it says, and where it was read, is read only when it is needed."""
+    found = prepared.rows(_NEWEST, ())
+    return PolicyRevision.from_db(connection.alias, _COLUMNS, found[0]) if found else None
 
 
 def parsed(revision: PolicyRevision) -> PolicySet:
