@@ -258,7 +258,8 @@ def test_people_are_read_once_more_for_all_rules_after_the_first(
     with CaptureQueriesContext(connection) as queries:
         verdict = decide(actor=maya, subject=PAYMENTS, ask=ask, environment="production")
     assert verdict.rule == "rule-99"
-    people = [query["sql"] for query in queries if "entity_ref" in query["sql"] and "IN (" in query["sql"]]
+    statements = [str(query["sql"]) for query in queries]
+    people = [sql for sql in statements if "entity_ref" in sql and "IN (" in sql]
     assert len(people) == 2, people
 
 
