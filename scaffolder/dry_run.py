@@ -35,7 +35,7 @@ from control.capability import Change
 from control.errors import ControlError
 from control.models import User
 from scaffolder import actions, beside, document, outputs, turns
-from scaffolder.actions.base import Action, Work, made_up
+from scaffolder.actions.base import Action, Work
 from scaffolder.context import base_context
 from scaffolder.document import Step
 from scaffolder.errors import ActionFailed, InputInvalid
@@ -366,7 +366,6 @@ class _Trying:
         )
         if not action.is_contained and action.pretend is None:
             self.info(f"Would do {action.name}, with outputs that only a run can know")
-            return made_up(action.output)
         return dict(action.rehearse(work, given))
 
     def _foreseen(self, action: Action, given: Mapping[str, Any]) -> list[Change]:

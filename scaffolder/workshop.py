@@ -27,13 +27,13 @@ from scaffolder.forms.reading import Reading, read_page
 from scaffolder.forms.schema import FormUnreadable, Page, Values, pages_of
 from scaffolder.forms.sent import Sent
 from scaffolder.linting import Finding, lint_text
+from scaffolder.linting.skeleton_checks import FETCHES
 from scaffolder.linting.uses import texts_in
 from scaffolder.workspace import walk
 
 MAX_TEMPLATE = 200_000  # characters
 MAX_FILES = 20  # that somebody may write here
 MAX_FILE = 100_000  # characters of one
-_FETCHES = ("fetch:template", "fetch:plain", "fetch:plain:file")
 _ROUNDS = 2  # a page may ask for answers of a later one
 
 
@@ -110,7 +110,7 @@ def kept_files(template: Entity) -> Kept:
 def _named_by(template: Entity) -> Iterator[str]:
     """Paths beside the template; of one that depends on answers, the folder before what does."""
     for step in (template.document.get("spec") or {}).get("steps") or ():
-        given = step.get("input") if isinstance(step, dict) and step.get("action") in _FETCHES else None
+        given = step.get("input") if isinstance(step, dict) and step.get("action") in FETCHES else None
         url = given.get("url") if isinstance(given, dict) else None
         if isinstance(url, str) and "://" not in url and not url.startswith("git@"):
             fixed = url.partition("${{")[0]

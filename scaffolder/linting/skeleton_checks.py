@@ -20,7 +20,9 @@ from scaffolder.workspace import Entry, walk
 MAX_FILES = 2_000
 MAX_FILE_BYTES = 500_000
 MAX_SECONDS = 5.0  # of one template
-_FETCHES = {"fetch:plain", "fetch:plain:file", "fetch:template"}
+_OF_FILES = {"fetch:plain:file", "fetch:template:file"}
+_OF_FOLDERS = {"fetch:template", "fetch:cookiecutter"}
+FETCHES = {"fetch:plain", *_OF_FILES, *_OF_FOLDERS}
 
 
 def check(subject: Subject) -> None:
@@ -30,7 +32,7 @@ def check(subject: Subject) -> None:
     ends_at = time.monotonic() + MAX_SECONDS
     for index, step in subject.steps:
         given = step.get("input")
-        if step.get("action") in _FETCHES and isinstance(given, dict):
+        if step.get("action") in FETCHES and isinstance(given, dict):
             _fetch(subject, index, str(step["action"]), given, ends_at)
 
 
@@ -50,12 +52,15 @@ def _fetch(subject: Subject, index: int, action: str, given: Mapping[str, Any], 
     except Unreadable as problem:
         subject.error("missing-file", at, str(problem))
         return
-    if found.is_dir() != (action != "fetch:plain:file") and action != "fetch:plain":
-        kind = "a folder" if found.is_dir() else "a file"
-        other = "a file" if found.is_dir() else "a folder"
-        subject.error("missing-file", at, f"{url} is {kind}; {action} takes {other}.")
+    if found.is_dir() and action in _OF_FILES:
+        subject.error("missing-file", at, f"{url} is a folder; {action} takes a file.")
+    elif not found.is_dir() and action in _OF_FOLDERS:
+        subject.error("missing-file", at, f"{url} is a file; {action} takes a folder.")
     elif action == "fetch:template":
         _skeleton(subject, index, given, found, ends_at)
+    elif action == "fetch:template:file":
+        entry = Entry(found.name, found, size=found.stat().st_size)
+        _file(subject, entry, found.parent, syntax_of(given), _names_of(given))
 
 
 def _skeleton(subject: Subject, index: int, given: Mapping[str, Any], folder: Path, ends_at: float) -> None:

@@ -29,10 +29,24 @@
     }
   }
 
+  // A new line begins where the one before it did; Ctrl-Enter tries what is written.
+  source.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    if (event.ctrlKey || event.metaKey) {
+      document.querySelector("[data-workshop] [value=try]").click();
+      return;
+    }
+    const before = source.value.slice(0, source.selectionStart);
+    const indent = before.slice(before.lastIndexOf("\n") + 1).match(/^ */)[0];
+    document.execCommand("insertText", false, `\n${indent}`); // the only way that keeps undo
+  });
+
   source.addEventListener("input", count);
   document.addEventListener("htmx:afterSettle", mark);
   count();
   mark();
+  document.querySelector("[data-live]").hidden = false;
 
   document.addEventListener("click", (event) => {
     const link = event.target.closest("[data-goto]");

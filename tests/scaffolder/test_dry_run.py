@@ -227,6 +227,7 @@ def test_an_action_that_says_nothing_of_dry_runs_is_not_called(monkeypatch: pyte
     outcome = tried([{"id": "do", "action": "acme:do"}], output={"ref": "${{ steps.do.output }}"})
     assert states(outcome) == [FORESEEN]
     assert outcome.output == {"ref": {"ref": "<ref>", "count": 1}}
+    assert [line.text for line in outcome.log] == ["Would do acme:do, with outputs that only a run can know"]
 
 
 def test_a_defect_of_an_action_ends_the_dry_run_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,6 +197,13 @@ def test_skeletons_are_looked_at_too(tree: Tree) -> None:
     }
 
 
+def test_a_single_file_that_is_rendered_is_looked_at(tree: Tree) -> None:
+    step = "    - {action: fetch:template:file, input: {url: ./skeleton/bad.md, targetPath: a, values: {}}}\n"
+    assert [(one.file, one.line) for one in lint(steps(step), tree) if one.rule == "unknown-value"] == [
+        ("skeleton/bad.md", 2)
+    ]
+
+
 @pytest.mark.parametrize(
     "option",
     [", copyWithoutTemplating: ['**/*']", ", copyWithoutRender: ['*']", ", templateFileExtension: true"],
@@ -212,6 +219,8 @@ def test_files_that_are_not_rendered_are_not_looked_at(tree: Tree, option: str) 
         ("{action: fetch:template, input: {url: ./skeleton/good.md}}", "is a file; fetch:template takes a folder"),
         ("{action: fetch:plain:file, input: {url: ./skeleton, targetPath: a}}", "is a folder; fetch:plain:file takes a file"),
         ("{action: fetch:plain, input: {url: ..}}", "leads out of its folder"),
+        ("{action: fetch:cookiecutter, input: {url: ./skeleton/good.md}}", "is a file; fetch:cookiecutter takes a folder"),
+        ("{action: fetch:template:file, input: {url: ./skeleton, targetPath: a}}", "is a folder; fetch:template:file takes a file"),
     ],
 )  # fmt: skip
 def test_a_skeleton_that_is_not_there_is_told(tree: Tree, step: str, expected: str) -> None:

@@ -31,6 +31,13 @@ def test_what_is_written_is_looked_at_while_somebody_writes(sign_in: Callable[..
     expect(finding).to_have_count(0)
     expect(page.locator("[data-mark=bad]")).to_have_count(0)
 
+    source.press("Enter")
+    assert "fetch:template\n      \n" in source.input_value()
+    source.press_sequentially("fi: x")
+    source.press("Control+Enter")
+    expect(page.get_by_text("A step has no fi; it is passed over.")).to_be_visible()
+    expect(source).to_be_focused()
+
 
 def test_an_answer_and_a_file_change_what_would_be_created(sign_in: Callable[..., Page]) -> None:
     page = sign_in("maya.okafor")
