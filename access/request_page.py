@@ -225,22 +225,28 @@ def _panel(
     people = verdict.approvers[:PEOPLE_SHOWN]
     usual = usual_minutes(people) if people else {}
     words = format_duration(length) if length else ""
+    board = forecast(verdict.panel)
     return Decision(
         verdict=verdict,
         sign=sign,
         heading="You hold this already" if verdict.standing else heading,
         duration=words,
-        wait=_wait_words(usual),
+        wait=_stages_words(board) or _wait_words(usual),
         starts=starts,
         people=tuple(Asked(who, usually(usual.get(who.pk))) for who in people),
         more_people=len(verdict.approvers) - len(people),
-        board=forecast(verdict.panel),
+        board=board,
         changes=() if verdict.is_refused else planned_changes(offer.role, user, words),
     )
 
 
 def usually(minutes: int | None) -> str:
     return f"usually {format_duration(timedelta(minutes=minutes))}" if minutes else ""
+
+
+def _stages_words(board: Board) -> str:
+    """“2 stages”: how long those of the first usually take says little about all of them."""
+    return f"{len(board.stages)}\u00a0stages" if len(board.stages) > 1 else ""
 
 
 def _wait_words(usual: Mapping[int, int]) -> str:

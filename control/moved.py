@@ -63,7 +63,7 @@ class Moved:
             return f"{since}. Asked for again, it is allowed at once."
         if self.is_stuck:
             return f"{since}, and nobody whom it was sent to can decide it any more. Asked for again: {said}"
-        return f"{since}, so only those can decide it who are named then and now. Now: {said}"
+        return f"{since}, and only who is named by both can decide it. By the rules of now: {said}"
 
 
 def look(intent: Intent, decision: Decision) -> Moved | None:
