@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -234,12 +234,17 @@ class _OfEntity:
     @contextmanager
     def fetch(self, url: str) -> Iterator[Path]:
         _refuse_elsewhere(url)
-        try:
-            opened = open_kept_tree(self._template)
-            with opened as tree:
-                yield tree.inside(url)
-        except Unreadable as problem:
-            raise ActionFailed(f"{url} cannot be fetched. {problem}") from None
+        with ExitStack() as opened:
+            try:
+                tree = opened.enter_context(open_kept_tree(self._template))
+            except Unreadable as problem:
+                words = f"A run fetches {url}, whose files are missing here. {problem}"
+                raise OutOfReach(words) from None
+            try:
+                found = tree.inside(url)
+            except Unreadable as problem:
+                raise ActionFailed(f"{url} cannot be fetched. {problem}") from None
+            yield found
 
 
 def _refuse_elsewhere(url: str) -> None:

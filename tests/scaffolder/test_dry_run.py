@@ -129,6 +129,30 @@ def test_no_row_is_written(maya: User) -> None:
 
 
 @pytest.mark.django_db
+def test_files_that_are_not_kept_here_are_told_and_fail_nothing(maya: User) -> None:
+    entity = templates.template(document([WRITE, log_step("end")]))
+    Location.objects.update(type="url", target="https://git.example.org/acme/service/template.yaml")
+    entity.refresh_from_db()
+    outcome = dry_run.of_entity(entity, {"name": "payout"}, person=maya)
+    assert outcome.problem is None
+    assert states(outcome) == [FORESEEN, DONE]
+    assert outcome.warnings[0].startswith("A run fetches ./skeleton, whose files are missing here.")
+
+
+@pytest.mark.django_db
+def test_a_folder_that_the_template_s_repository_does_not_have_fails(maya: User) -> None:
+    entity = templates.template(document([WRITE]))
+    Location.objects.update(
+        type="file", target=f"{settings.PORTICO_FILE_ROOTS[0]}/acme/service/template.yaml"
+    )
+    entity.refresh_from_db()
+    outcome = dry_run.of_entity(entity, {"name": "payout"}, person=maya)
+    assert states(outcome) == [FAILED]
+    assert outcome.problem is not None
+    assert outcome.problem.words.startswith("./skeleton cannot be fetched. There is no file")
+
+
+@pytest.mark.django_db
 def test_entities_are_fetched_only_as_far_as_the_person_sees_them(maya: User) -> None:
     factories.entity("component:default/payments", title="Payments")
     steps = [

@@ -135,6 +135,17 @@ def test_a_skeleton_that_answers_choose_brings_the_folder_before_them(client: Cl
     assert sorted(kept.beside()) == ["skeleton/README.md", "skeleton/logo.bin"]
 
 
+def test_parts_of_the_template_in_other_files_come_along(client: Client) -> None:
+    entity = placed()
+    root = Path(settings.PORTICO_FILE_ROOTS[0]) / "acme/service"
+    (root / "form.yaml").write_text("properties: {colour: {type: string, title: Colour of it}}")
+    text = HEAD + "  parameters: [{$yaml: ./form.yaml}]\n" + SAY.replace("name", "colour")
+    Entity.objects.filter(pk=entity.pk).update(source_text=text)
+    page = client.get(URL, {"from": entity.ref}).content.decode()
+    assert "Colour of it" in page
+    assert "nothing found" in page
+
+
 def test_a_template_that_the_person_does_not_see_is_not_there(client: Client, tmp_path: Path) -> None:
     entity = placed()
     room.publish(
