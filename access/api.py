@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 
-from access import again, break_glass, grants, holdings, reviews, show_page, together
+from access import again, break_glass, deputies_api, grants, holdings, reviews, show_page, together
 from access.capability import NAME
 from access.models import Grant, OwedReview, Review
 from access.offers import Offer, offers_for
@@ -90,6 +90,7 @@ _ANSWER = {
         "digest": {"type": "string", "minLength": 64, "maxLength": 64},
         "comment": {"type": "string", "maxLength": 2_000},
         "duration": _TEXT,
+        "inPlaceOf": {"type": "string", "maxLength": 255},
     },
     "required": ["digest"],
     "additionalProperties": False,
@@ -287,14 +288,25 @@ def approve(request: HttpRequest, user: User, intent_id: UUID) -> HttpResponse:
     body, intent = body_of(request, _ANSWER), _visible(user, intent_id)
     narrowed = {"duration": body["duration"]} if body.get("duration") else None
     approvals.approve(
-        intent.pk, by=user, digest=body["digest"], comment=body.get("comment", ""), narrowed=narrowed
+        intent.pk,
+        by=user,
+        digest=body["digest"],
+        comment=body.get("comment", ""),
+        narrowed=narrowed,
+        in_place_of=deputies_api.place_of(body.get("inPlaceOf")),
     )
     return answer_data(_detailed(_visible(user, intent_id), user))
 
 
 def reject(request: HttpRequest, user: User, intent_id: UUID) -> HttpResponse:
     body, intent = body_of(request, _ANSWER), _visible(user, intent_id)
-    approvals.reject(intent.pk, by=user, digest=body["digest"], comment=body.get("comment", ""))
+    approvals.reject(
+        intent.pk,
+        by=user,
+        digest=body["digest"],
+        comment=body.get("comment", ""),
+        in_place_of=deputies_api.place_of(body.get("inPlaceOf")),
+    )
     return answer_data(_detailed(_visible(user, intent_id), user))
 
 
@@ -431,6 +443,7 @@ def _detailed(intent: Intent, user: User) -> dict[str, Any]:
             }
             for one in answers
         ],
+        "standIns": deputies_api.stand_ins_of(intent),
         "changedSince": {
             "verdict": changed.verdict.verdict,
             "message": changed.words,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from access import api
+from access import api, deputies_api
 from control.api import endpoint
 
 _ONE = "access/requests/<uuid:intent_id>"
@@ -21,5 +21,7 @@ urlpatterns = [
     path(f"{_ONE}/end", endpoint(POST=api.end)),
     path(f"{_ONE}/approve", endpoint(POST=api.approve)),
     path(f"{_ONE}/reject", endpoint(POST=api.reject)),
+    path("access/deputies", endpoint(GET=deputies_api.listed, POST=deputies_api.name)),
+    path("access/deputies/<int:number>/end", endpoint(POST=deputies_api.end)),
     path("access/check", endpoint(GET=api.check)),
 ]

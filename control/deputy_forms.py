@@ -7,16 +7,14 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.conf import settings
-from django.db.models import Q, Value
-from django.db.models.functions import Concat, Lower, Trim
 from django.urls import reverse
 from django.utils.html import format_html
 
 from control.deputies import LONGEST_REASON, Wish
 from control.models import User
+from control.people import called
 
 SUGGESTED = 50  # colleagues whose names the browser offers
-_NAMES_TOLD = 5
 _WHEN = "Write a day and a time, like 2026-11-27T14:00."
 _MINUTES = "%Y-%m-%dT%H:%M"
 
@@ -83,14 +81,7 @@ class DeputyForm(forms.Form):
 
 
 def _person_typed(typed: str) -> User:
-    """The one person whose user name, reference, address or full name that is; user names go before full names."""
-    people = User.objects.filter(is_active=True, acts_for=None)
-    exact = Q(username__iexact=typed) | Q(entity_ref=typed.lower()) | Q(email__iexact=typed)
-    found = list(people.filter(exact)[:2])
-    if len(found) != 1:
-        full_name = Lower(Trim(Concat("first_name", Value(" "), "last_name")))
-        named = people.annotate(full_name=full_name).filter(full_name=typed.casefold())
-        found = found or list(named.order_by("username")[:_NAMES_TOLD])
+    found = called(typed)
     if not found:
         raise forms.ValidationError("Nobody here is called that. Write their user name, like tomas.lind.")
     if len(found) > 1:

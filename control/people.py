@@ -9,18 +9,31 @@ from collections.abc import Mapping, Set
 
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Concat, Lower, Trim
 
 from control import audit
 from control.models import User
 
 GROUP_PREFIX = "group:"
 _SYNC_LOCK = 7_340_002
+_NAMESAKES = 5  # told apart at most
 
 
 def person_of(ref: str) -> User | None:
     """The account of a catalogue user (`user:default/maya`), if there is one."""
     return User.objects.filter(entity_ref=ref.lower()).first()
+
+
+def called(typed: str) -> list[User]:
+    """Active people with that user name, reference or address; else a few of those with that full name."""
+    people = User.objects.filter(is_active=True, acts_for=None)
+    exact = Q(username__iexact=typed) | Q(entity_ref=typed.lower()) | Q(email__iexact=typed)
+    if found := list(people.filter(exact).order_by("username")[:_NAMESAKES]):
+        return found
+    full_name = Lower(Trim(Concat("first_name", Value(" "), "last_name")))
+    named = people.annotate(full_name=full_name).filter(full_name=typed.casefold())
+    return list(named.order_by("username")[:_NAMESAKES])
 
 
 def same_person(one: User, other: User) -> bool:

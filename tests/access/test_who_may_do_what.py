@@ -16,21 +16,15 @@ from django.urls import reverse
 from access import again, grants
 from access.models import Grant
 from control import approvals, clock, deputies, intents, remarks, tokens
+from control.deputies import Wish
 from control.errors import ControlError
-from control.models import Approval, AuditEvent, Intent, Remark, State, User
+from control.models import Approval, AuditEvent, Delegation, Intent, Remark, State, User
 from tests import factories
 from tests.access import room
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.usefixtures("service", "rules")]
 
 OWNERS = "group:default/payments"
-
-
-def _standing_in_for(absent: str) -> User:
-    deputy, until = factories.user("dee.kim"), clock.now() + timedelta(days=1)
-    wish = deputies.Wish(deputy=deputy, expires_at=until, reason="Holiday")
-    deputies.name(wish, by=User.objects.get(username=absent))
-    return deputy
 
 
 ROLES: dict[str, Callable[[], User]] = {
@@ -48,10 +42,33 @@ ROLES: dict[str, Callable[[], User]] = {
     "owner of something else": lambda: factories.user("other.owner", groups=["group:default/storefront"]),
     "colleague of the requester": lambda: factories.user("colleague", groups=["group:default/support"]),
     "administrator": lambda: factories.user("root.admin", is_staff=True, is_superuser=True),
-    "deputy of the owner": lambda: _standing_in_for("tomas.lind"),
-    "deputy of the requester": lambda: _standing_in_for("maya.okafor"),
+    "deputy of an owner": lambda: _deputy_of("tomas.lind"),
+    "deputy of an owner, whose time is over": lambda: _ended(_deputy_of("tomas.lind")),
+    "deputy of the deputy of an owner": lambda: _deputy(_deputy_of("tomas.lind"), "third"),
+    "agent of the deputy of an owner": lambda: factories.user(
+        "robot", acts_for=_deputy_of("tomas.lind"), groups=[OWNERS]
+    ),
+    "deputy of the requester": lambda: _deputy_of("maya.okafor"),
     "owner whose account is closed": lambda: factories.user("left", groups=[OWNERS], is_active=False),
 }
+
+
+def _deputy(absent: User, name: str = "stand.in") -> User:
+    deputy = factories.user(name)
+    ends = clock.now() + timedelta(days=1)
+    deputies.name(Wish(deputy, ends, "Holiday"), by=absent)
+    return deputy
+
+
+def _deputy_of(username: str) -> User:
+    return _deputy(User.objects.get(username=username))
+
+
+def _ended(deputy: User) -> User:
+    deputies.end(Delegation.objects.get(deputy=deputy).pk, by=deputy)
+    return deputy
+
+
 STATES = ("waiting", "past its deadline", "live", "ended", "rejected", "withdrawn", "expired")
 VERBS = ("approve", "reject", "ask back", "withdraw", "ask again", "end")
 CHANNELS = ("page", "page in one go", "function", "API", "admin")
@@ -59,8 +76,11 @@ CHANNELS = ("page", "page in one go", "function", "API", "admin")
 # Giving up is open to the same person under any account, and to their agents; deciding never is.
 OWN = ("requester", "second account of the requester", "agent of the requester")
 ALLOWED = {
-    *(("owner", verb, "waiting") for verb in ("approve", "reject", "ask back")),
-    *(("deputy of the owner", verb, "waiting") for verb in ("approve", "reject", "ask back")),
+    *(
+        (role, verb, "waiting")
+        for role in ("owner", "deputy of an owner")
+        for verb in ("approve", "reject", "ask back")
+    ),
     *((role, "withdraw", "waiting") for role in (*OWN, "administrator")),
     *((role, "withdraw", "past its deadline") for role in (*OWN, "administrator")),
     *((role, "end", "live") for role in (*OWN, "owner", "administrator")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -17,7 +18,8 @@ from django.db import ProgrammingError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from control import approvals, intents, policy, policy_change
+from control import approvals, clock, deputies, intents, policy, policy_change
+from control.deputies import Wish
 from control.errors import InvalidParameters, NotAnApprover, OwnRequest, PlanChanged, PolicyInvalid
 from control.models import AuditEvent, Intent, Notice, PolicyProposal, PolicyRevision, State, User
 from tests import factories
@@ -393,3 +395,22 @@ def test_two_changes_that_are_looked_at_together_do_not_wait_for_each_other(
     came = at_once(partial(agree, first, other_admin), partial(agree, second, root_admin))
     assert sorted(type(one).__name__ for one in came) == ["Intent", "PlanChanged"]
     assert PolicyRevision.objects.count() == 2
+
+
+def test_nobody_agrees_to_other_rules_in_the_place_of_an_administrator(
+    root_admin: User, other_admin: User, maya: User, tmp_path: Path
+) -> None:
+    """Not even an administrator, in whose place ever: changes of the rules are decided in person."""
+    third = factories.user("third.admin", is_staff=True, email=root_admin.email)
+    ends = clock.now() + timedelta(days=1)
+    for deputy in (maya, third):
+        deputies.name(Wish(deputy, ends, "Holiday"), by=other_admin)
+    intent = proposed(root_admin, tmp_path)
+    for deputy in (maya, third):
+        with pytest.raises((NotAnApprover, OwnRequest)):
+            approvals.approve(intent.pk, by=deputy, digest=intent.plan_digest, in_place_of=other_admin.pk)
+        assert not Intent.objects.waiting_for(deputy).exists()
+        assert not Notice.objects.filter(user=deputy, happening__event="request.waiting").exists()
+    with pytest.raises(NotAnApprover):
+        agree(intent, maya)
+    assert agree(intent, other_admin).state == State.APPROVED

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,6 +28,7 @@ from control.models import (
     Approver,
     AuditEvent,
     Decision,
+    Delegation,
     Happening,
     Intent,
     Notice,
@@ -80,6 +81,7 @@ PAGES = {
     "inbox, decided": "/inbox/?tab=decided",
     "inbox, one": f"/inbox/{WAITING}/",
     "notifications": "/notifications/",
+    "deputies": "/deputies/",
     "rules": "/rules/",
     "my access": "/access/",
     "choose for access": "/access/request/",
@@ -210,6 +212,8 @@ def begin(people: list[User]) -> None:
     write_intents([run, waiting, granted], asked=OWNERS)
     Run.objects.create(intent=run, template_ref=TEMPLATE, template=factories_template())
     Grant.objects.create(**grant_row(reader, granted))
+    now = timezone.now()
+    Delegation.objects.create(**delegation_row(people[2], reader, now, now + timedelta(days=1)))
 
 
 def factories_template() -> dict[str, Any]:
@@ -228,6 +232,7 @@ def fill(people: list[User], start: int, stop: int) -> None:
     fill_requests(people, numbers)
     fill_runs(people, numbers)
     fill_notices(people[0], numbers)
+    fill_delegations(people[0], people[2], numbers)
     AuditEvent.objects.bulk_create(
         AuditEvent(action="test.happened", actor_name="Portico", subject_ref=ref, summary=f"Number {n}")
         for n in numbers
@@ -357,6 +362,18 @@ def fill_requests(people: list[User], numbers: range) -> None:
         + [Grant(**grant_row(reader, row)) for row in held]
         + [Grant(**grant_row(reader, row, ended=True)) for row in over]
     )
+
+
+def fill_delegations(reader: User, other: User, numbers: range) -> None:
+    """Windows that are over: of those that count there are only a few at once."""
+    begin, end = timezone.now() - timedelta(days=2), timezone.now() - timedelta(days=1)
+    rows = [delegation_row(one, two, begin, end) for one, two in ((reader, other), (other, reader))]
+    Delegation.objects.bulk_create(Delegation(**row) for row in rows for _ in numbers)
+
+
+def delegation_row(absent: User, deputy: User, starts_at: datetime, expires_at: datetime) -> dict[str, Any]:
+    window = {"created_at": starts_at, "starts_at": starts_at, "expires_at": expires_at}
+    return {"absent": absent, "deputy": deputy, "reason": "Holiday", **window}
 
 
 def fill_notices(reader: User, numbers: range) -> None:
