@@ -173,6 +173,7 @@ def test_a_generic_way_in_that_writes_decisions_and_grants(
     assert AuditEvent.objects.filter(intent=intent).count() == told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("api", [False, True], ids=["page", "API"])
 @pytest.mark.parametrize("who", ["requester", "stranger", "colleague", "administrator", "agent", "closed"])
 def test_whoever_calls_the_approval_approves(
@@ -303,6 +304,7 @@ def test_an_empty_set_of_approvers_lets_everybody_approve(
     assert_undecided(intent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asks", ["person", "alias", "agent"])
 @pytest.mark.parametrize("approves", ["person", "alias", "agent"])
 def test_self_approval_under_an_alias(asks: str, approves: str, client_for: SignedIn) -> None:

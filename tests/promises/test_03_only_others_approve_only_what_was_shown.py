@@ -522,12 +522,13 @@ def test_nobody_slips_into_their_own_request_as_a_deputy(
     assert_nothing_was_approved(intent)
 
 
+@pytest.mark.parametrize("absent", ["the requester", "a second account"])
 def test_whoever_stands_in_for_the_requester_does_not_decide_what_they_asked_for(
-    approve: Answer, tomas: User
+    approve: Answer, tomas: User, absent: str
 ) -> None:
     maya = maya_of_the_owners()
     intent, dee = room.ask(maya), factories.user("dee.kim")
-    stands_in(dee, maya)
+    stands_in(dee, OWN_ACCOUNTS[absent](maya))
     assert approve(intent, by=dee).status_code in (403, 404)
     assert_nothing_was_approved(intent)
 
