@@ -15,6 +15,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import yaml
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -372,6 +373,33 @@ def test_a_template_reads_writes_and_runs_nothing_outside(
 
     assert done.intent.state == State.FAILED, finish(done)
     assert TREASURE not in stored()
+    assert treasure.read_text() == TREASURE
+    assert set(folders.iterdir()) - before <= {folders / "home"}
+    assert not list(folders.rglob("mark*"))
+
+
+@pytest.mark.parametrize("way", READS)
+def test_whoever_writes_in_the_workshop_reads_and_writes_nothing_outside(
+    way: str, maya: User, treasure: Path, folders: Path, client_for: SignedIn
+) -> None:
+    step = replaced(READS[way], str(folders))
+    show = log_step("x", input={"message": "x", "listWorkspace": "with-contents"})
+    tried = document([step, show, publish_step()])
+    entity = templates.template(tried, {"skeleton/a": "a"})
+    home = Path(entity.location.target.removeprefix("file://").partition("#")[0])
+    for name, to in LINKS.items():
+        (home / name).symlink_to(to.format(out=folders))
+    Location.objects.update(type="file", target=f"{home}/template.yaml")
+    Entity.objects.update(source_path="acme/service/template.yaml")
+    before = set(folders.iterdir())
+
+    answer = client_for(maya).post(
+        "/create/workshop/", {"template": yaml.safe_dump(tried), "from": entity.ref}
+    )
+
+    page = answer.content.decode()
+    assert "What it would create" in page
+    assert TREASURE not in page
     assert treasure.read_text() == TREASURE
     assert set(folders.iterdir()) - before <= {folders / "home"}
     assert not list(folders.rglob("mark*"))
