@@ -16,9 +16,9 @@ from access.entity_pages import several_url
 from access.habits import CHOICES
 from access.offers import Offer, offers_for
 from access.request_page import Choice, Length
-from access.windows import Right
+from access.windows import Held, Right
 from catalog.models import Entity
-from control import policy, subjects
+from control import clock, policy, subjects
 from control.capability import Draft
 from control.decide import Asked, Verdict, decide_all
 from control.durations import DurationError, compact_duration, format_duration, parse_duration
@@ -88,7 +88,7 @@ def _plain(values: Sequence[str]) -> list[str]:
 
 
 def context(user: User, wish: Wish, errors: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The whole page. Queries grow with the targets, of which there are few, and not with roles or people."""
+    """The whole page. Queries grow with the targets, of which there are few, and not with roles, lines or people."""
     targets = _targets(user, wish.refs)
     offered = [(target, offers_for(user, target)) for target in targets]
     bundles = _bundles(offered)
@@ -204,23 +204,41 @@ def _lines(
     if length is None:
         return [], {"duration": f"“{common.duration}” is not a length of time. Type it like 30m, 4h or 1d."}
     lines: list[Line] = []
-    for target, offers in offered:
-        wanted = [offer for offer in offers if (offer.role.name, offer.environment) in chosen]
-        wanted = wanted[: together.MOST_LINES - len(lines)]
+    wanted = _wanted(offered, chosen)
+    given = windows.given_of([_right(user, target, offer) for target, offers in wanted for offer in offers])
+    now = clock.now()
+    for target, offers in wanted:
         try:
-            asked = [_asked(user, target, offer, common, length) for offer in wanted]
+            rights = [_right(user, target, offer) for offer in offers]
+            asked = [_asked(right, windows.held(given[right], now), common, length) for right in rights]
         except InvalidParameters as refusal:
             return lines, refusal.fields
         verdicts = decide_all(actor=user, subject=target, asked=asked)
-        lines += [Line(target, offer, said) for offer, said in zip(wanted, verdicts, strict=True)]
+        lines += [Line(target, offer, said) for offer, said in zip(offers, verdicts, strict=True)]
     return lines, {}
 
 
-def _asked(user: User, target: Subject, offer: Offer, common: Choice, length: timedelta) -> Asked:
-    right = Right(user, offer.role.name, target.ref, offer.environment)
-    start = windows.cleaned_start(common.starts_at, right, length)
-    ask = windows.ask_of(right, {"duration": compact_duration(length), **start})
-    return Asked(replace(ask, reason=common.reason.strip() or None), offer.environment)
+def _wanted(
+    offered: Sequence[tuple[Subject, list[Offer]]], chosen: set[Key]
+) -> list[tuple[Subject, list[Offer]]]:
+    """What is chosen of each target, no more than may be sent at once."""
+    found: list[tuple[Subject, list[Offer]]] = []
+    left = together.MOST_LINES
+    for target, offers in offered:
+        taken = [one for one in offers if (one.role.name, one.environment) in chosen][:left]
+        left -= len(taken)
+        found.append((target, taken))
+    return found
+
+
+def _right(user: User, target: Subject, offer: Offer) -> Right:
+    return Right(user, offer.role.name, target.ref, offer.environment)
+
+
+def _asked(right: Right, held: Held, common: Choice, length: timedelta) -> Asked:
+    start = windows.cleaned_from(common.starts_at, length, held)
+    ask = windows.ask_from(right, {"duration": compact_duration(length), **start}, held)
+    return Asked(replace(ask, reason=common.reason.strip() or None), right.environment)
 
 
 def _with_length(common: Choice) -> Choice:

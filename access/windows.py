@@ -168,7 +168,15 @@ def cleaned_start(typed: str, right: Right, length: timedelta) -> dict[str, str]
     if not typed:
         return {}
     now = clock.now()
-    starts_at = _end_of_held(right, now) if typed == AFTER else _moment(typed)
+    return cleaned_from(typed, length, held_of(right, now) if typed == AFTER else Held((), now))
+
+
+def cleaned_from(typed: str, length: timedelta, held: Held) -> dict[str, str]:
+    """As `cleaned_start`, without a query. Raises `InvalidParameters`."""
+    if not typed:
+        return {}
+    now = held.now
+    starts_at = _end_of(held) if typed == AFTER else _moment(typed)
     if starts_at > now + FARTHEST:
         raise InvalidParameters(
             {"start": f"That is more than {FARTHEST.days} days ahead. Choose a day before."}
@@ -180,13 +188,12 @@ def cleaned_start(typed: str, right: Right, length: timedelta) -> dict[str, str]
     return {"starts_at": starts_at.isoformat(), "ends_by": (starts_at + length).isoformat()}
 
 
-def _end_of_held(right: Right, now: datetime) -> datetime:
-    until = held_of(right, now).until
-    if until is None:
+def _end_of(held: Held) -> datetime:
+    if held.until is None:
         raise InvalidParameters(
             {"start": "You hold this no more, so it cannot be made longer. Start at once."}
         )
-    return until
+    return held.until
 
 
 def _moment(typed: str) -> datetime:

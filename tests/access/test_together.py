@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,6 +12,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from access import together
 from access.models import Batch, Grant
@@ -237,14 +239,20 @@ def test_targets_are_added_and_left_out_by_links(client: Client) -> None:
     assert f"/access/request/several/?entity={room.REF}&amp;entity={LEDGER}" in chooser
 
 
-def test_more_roles_and_people_take_no_more_queries(client: Client, tmp_path: Path) -> None:
-    def cost() -> int:
+@pytest.mark.parametrize("begin", ["now", "at"])
+def test_more_lines_roles_and_people_take_no_more_queries(client: Client, begin: str) -> None:
+    tomorrow = f"{timezone.now() + timedelta(days=1):%Y-%m-%dT%H:%M}"
+
+    def cost(**given: Any) -> int:
         with CaptureQueriesContext(connection) as queries:
-            assert client.get("/access/request/several/", form()).status_code == 200
+            assert (
+                client.get("/access/request/several/", form(begin=begin, start=tomorrow, **given)).status_code
+                == 200
+            )
         return len(queries)
 
     cost()
-    few = cost()
+    few = cost(what=["production-logs@production"])
     for number in range(30):
         factories.user(f"owner.{number}", groups=["group:default/payments"])
     assert cost() == few
