@@ -524,12 +524,14 @@ def test_nobody_slips_into_their_own_request_as_a_deputy(
 
 @pytest.mark.parametrize("absent", ["the requester", "a second account"])
 def test_whoever_stands_in_for_the_requester_does_not_decide_what_they_asked_for(
-    approve: Answer, tomas: User, absent: str
+    approve: Answer, client_for: Callable[[User], Client], tomas: User, absent: str
 ) -> None:
     maya = maya_of_the_owners()
     intent, dee = room.ask(maya), factories.user("dee.kim")
     stands_in(dee, OWN_ACCOUNTS[absent](maya))
     assert approve(intent, by=dee).status_code in (403, 404)
+    no = {"digest": intent.plan_digest, "comment": "No."}
+    assert client_for(dee).post(f"/inbox/{intent.pk}/reject/", no).status_code in (403, 404)
     assert_nothing_was_approved(intent)
 
 
