@@ -110,7 +110,7 @@ class Capability(Protocol):
 
     def inbox_facts(self, intent: Intent, approver: User) -> Mapping[str, Any]:
         """Extra context of the pane: `history` (a sentence), `as_asked` (a label), `narrow_choices`
-        [(label, {parameter: value})]."""
+        [(label, {parameter: value})], `closer` (words, address) for a page that shows more of what will change."""
 
     def warnings(self, intents: Sequence[Intent]) -> Mapping[UUID, Sequence[tuple[str, str]]]:
         """What to look at first, (mark, sentence), by key of the intent; as many queries for many as for one.

@@ -137,6 +137,7 @@ def pane(intent: Intent, user: User) -> dict[str, Any]:
         "history": facts.get("history", ""),
         "narrow_choices": [_choice(label, change) for label, change in facts.get("narrow_choices", ())],
         "as_asked": facts.get("as_asked", ""),
+        "closer": facts.get("closer"),
         "approvals": approvals,
         "given": sum(answer.answer == Approval.Answer.APPROVED for answer in approvals),
         "approvers": list(asked[:APPROVERS_SHOWN]),

@@ -66,7 +66,7 @@ class ScaffolderRun:
         return reverse("scaffolder:run", args=[intent.pk])
 
     def inbox_facts(self, intent: Intent, approver: User) -> Mapping[str, Any]:
-        return {}
+        return {"closer": ("See what it would create", reverse("scaffolder:run_trial", args=[intent.pk]))}
 
     def warnings(self, intents: Sequence[Intent]) -> Mapping[UUID, Sequence[tuple[str, str]]]:
         return {}

@@ -106,7 +106,11 @@ class Room:
         yield "decide: one rule in a hundred offers the role", "decide", asked("logs-7")
         yield "decide: every rule offers the role and holds", "decide", asked("logs")
         last = asked("alone", str(self.rules - 1))
-        yield "decide: every rule offers the role, no condition is shared, only the last holds", "decide", last
+        yield (
+            "decide: every rule offers the role, no condition is shared, only the last holds",
+            "decide",
+            last,
+        )
         none = asked("alone", refused=True)
         yield "decide: every rule offers the role, no condition is shared, none holds", "decide", none
         yield "check a right that is held", "check", check(self.maya, True)

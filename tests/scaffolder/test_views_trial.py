@@ -111,6 +111,11 @@ def test_who_decides_sees_what_would_be_created(
     assert waiting.state == State.AWAITING_APPROVAL
 
 
+def test_the_inbox_leads_there(client_for: Callable[[User], Client], tomas: User, waiting: Intent) -> None:
+    page = client_for(tomas).get(f"/inbox/{waiting.pk}/").content.decode()
+    assert f'href="/runs/{waiting.pk}/trial/">See what it would create</a>' in page
+
+
 def test_who_decides_sees_no_entities_that_only_the_other_may_see(
     client_for: Callable[[User], Client], tmp_path: Path, tomas: User, maya: User
 ) -> None:
