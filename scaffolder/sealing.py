@@ -82,5 +82,6 @@ def _forms(secret: str) -> Iterable[str]:
     yield quote_plus(secret)
     yield unquote_plus(secret)  # as a part of an address is read: + is a blank there
     yield secret.lower()  # as hosts are written
+    yield secret.upper()
     yield base64.b64encode(secret.encode()).decode().rstrip("=")
     yield base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")

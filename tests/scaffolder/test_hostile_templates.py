@@ -1,4 +1,5 @@
-"""Templates and answers that mean harm, run from beginning to end. Named after published flaws of portals like this."""
+"""Templates and answers that mean harm, run from beginning to end. Published flaws of portals like this:
+test_flaws_of_others.py beside it, and those with a number here."""
 
 from __future__ import annotations
 
@@ -66,7 +67,7 @@ def run(entity: Entity, values: dict[str, Any] | None = None, *, by: User) -> Ru
         "ext::sh -c touch% /tmp/x",
     ],
 )
-def test_reading_outside_of_the_template_s_repository_is_refused(
+def test_cve_2026_24046_reading_outside_of_the_template_s_repository_is_refused(
     maya: User, treasure: Path, url: str
 ) -> None:
     entity = template(
@@ -108,41 +109,15 @@ def test_publishing_does_not_reach_inside_networks(maya: User, url: str) -> None
     assert done.intent.state == State.FAILED
 
 
-def test_a_symbolic_link_of_the_skeleton_that_leads_out_is_refused(maya: User, treasure: Path) -> None:
+def test_cve_2026_24046_a_symbolic_link_of_the_skeleton_that_leads_out_is_refused(
+    maya: User, treasure: Path
+) -> None:
     entity = template(document([template_step(), publish_step()]), {"skeleton/a": "a"})
     home = Path(entity.location.target.removeprefix("file://").partition("#")[0])
     (home / "skeleton" / "link").symlink_to(treasure)
     templates.git("add", "--all", at=home)
     templates.git("commit", "--quiet", "--message", "Link", at=home)
     assert "link is a link that leads out of its folder" in finish(run(entity, by=maya))
-
-
-@pytest.mark.parametrize("name", ["../../../x", "..", "a/../../b", "%2e%2e", "x;touch y", "-x", ".git"])
-def test_an_answer_cannot_choose_a_repository_elsewhere(maya: User, folders: Path, name: str) -> None:
-    before = sorted(path for path in folders.rglob("*") if path.name.endswith(".git"))
-    entity = template(document([publish_step("${{ parameters.name }}")]))
-    done = run(entity, {"name": name}, by=maya)
-    assert done.intent.state == State.FAILED
-    made = [path for path in folders.rglob("*.git") if path not in before and "remotes" in path.parts]
-    assert not made
-
-
-def test_a_sandbox_escape_in_a_skeleton_prints_nothing_of_the_machine(maya: User) -> None:
-    tries = [
-        "${{ ''.__class__.__mro__[1].__subclasses__() }}",
-        "${{ values.constructor.constructor('return process.env')() }}",
-        "${{ range.constructor('return this.process.env')() }}",
-        "{% set x = values.__proto__ %}${{ x.polluted }}",
-        "${{ lipsum.__globals__.os.environ }}",
-    ]
-    for number, source in enumerate(tries):
-        described = document(
-            [template_step(), {"action": "debug:log", "input": {"listWorkspace": "with-contents"}}],
-            name=f"t{number}",
-        )
-        done = run(template(described, {"skeleton/a": source}), by=maya)
-        assert "SECRET_KEY" not in log_of(done)
-        assert "<class" not in log_of(done)
 
 
 @pytest.mark.parametrize(
