@@ -53,6 +53,11 @@ class Ask:
     windows_before: int = 0  # windows of the same right that it carries on
     total: timedelta | None = None  # from the first start to the last end of them all
     breaks_glass: bool = False  # at once, under what a rule says of emergencies, and reviewed afterwards
+    deciders: tuple[str, ...] = ()  # groups and people who decide, by reference; then no AccessRule is asked
+    count: int = 1  # how many of them
+    decide_within: timedelta | None = (
+        None  # undecided it expires then; None is as long as requests usually wait
+    )
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,8 @@ class Plan:
 class Capability(Protocol):
     name: str  # "access.grant"
     noun: str  # "access", used in sentences and lists
+    # `on_cancelled(intent)`, where it is there, is called in the transaction that cancels an intent, also one that no
+    # worker had begun or that was put aside.
     # `administers = True` where it changes Portico itself: while no rule speaks of it, administrators ask and decide,
     # and no rule may allow it without somebody else's yes.
     holds_when_approved: bool  # the approval gives what was asked for, and work outside only follows it

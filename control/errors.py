@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from uuid import UUID
 
 
 class ControlError(Exception):
@@ -79,6 +80,14 @@ class ExecutionFailed(Exception):
 
 class Cancelled(Exception):
     """Raised inside an execution when its requester cancelled it."""
+
+
+class PutAside(Exception):
+    """Raised inside an execution that cannot go on before another request is decided: no worker is held meanwhile."""
+
+    def __init__(self, waits_on: UUID) -> None:
+        super().__init__(waits_on)
+        self.waits_on = waits_on
 
 
 class LeaseLost(Exception):

@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 
 from control import audit, clock, request_notices
 from control.capability import registry
-from control.errors import Cancelled, ExecutionFailed, LeaseLost
+from control.errors import Cancelled, ExecutionFailed, LeaseLost, PutAside
 from control.intents import ring_on_commit
 from control.models import Intent, State
 
@@ -121,6 +121,8 @@ def _perform(intent: Intent, execution: Execution) -> None:
         outcome = registry.get(intent.capability).execute(intent, execution)
     except Cancelled:
         _finish(execution, State.CANCELLED)
+    except PutAside as pause:
+        _put_aside(execution, pause.waits_on)
     except ExecutionFailed as failure:
         _finish(execution, State.FAILED, error=str(failure))
     except (LeaseLost, OperationalError, InterfaceError):
@@ -143,6 +145,7 @@ def _claim(intent_id: UUID) -> Execution | None:
             lease_expires_at=Now() + _lease_length(),
             attempts=F("attempts") + 1,
             state=State.RUNNING,
+            waits_on=None,
         )
     )
     if not claimed:
@@ -162,6 +165,15 @@ def _record_start(execution: Execution) -> None:
             intent.save(update_fields=["started_at"])
 
 
+def _put_aside(execution: Execution, waits_on: UUID) -> None:
+    """Let go of it until the other request is decided. What was reached counts: the next claim is a first one."""
+    with execution.guard() as intent:
+        intent.waits_on_id, intent.lease, intent.lease_expires_at, intent.attempts = waits_on, None, None, 0
+        intent.save(update_fields=["waits_on", "lease", "lease_expires_at", "attempts"])
+        if Intent.objects.owed().filter(pk=intent.pk).exists():  # decided or cancelled meanwhile
+            ring_on_commit(intent.pk)
+
+
 def _finish(
     execution: Execution, to: State, *, outcome: Mapping[str, Any] | None = None, error: str = ""
 ) -> None:
@@ -175,6 +187,8 @@ def _finish(
             lease_expires_at=None,
         )
         audit.record(f"intent.{to.value}", actor=None, intent=intent, summary=to.label, detail=error)
+        if to == State.CANCELLED and (undo := getattr(registry.get(intent.capability), "on_cancelled", None)):
+            undo(intent)
         request_notices.finished(intent)
 
 

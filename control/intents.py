@@ -229,6 +229,12 @@ def ring_on_commit(intent_id: UUID) -> None:
     transaction.on_commit(partial(_ring, intent_id))
 
 
+def ring_for_waiting(decided: UUID) -> None:
+    """Tell a worker of each intent that was put aside until this one is decided."""
+    for intent_id in Intent.objects.filter(waits_on=decided).values_list("pk", flat=True):
+        _ring(intent_id)
+
+
 def _ring(intent_id: UUID) -> None:
     """Tell a worker. The row says what is owed, so a broker that is away only delays it until the next sweep."""
     from control import tasks

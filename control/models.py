@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser, Group, UserManager
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import models, transaction
 from django.db.models import CheckConstraint, Exists, F, OuterRef, Q, UniqueConstraint
 from django.db.models.functions import Now
 from django.urls import reverse
@@ -203,6 +204,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED}),
     State.FAILED: frozenset({State.APPROVED}),
 }
+UNDECIDED = (State.SUBMITTED, State.AWAITING_APPROVAL)
 FINAL_STATES = frozenset(State) - frozenset(MOVES) | {State.FAILED}
 
 
@@ -253,9 +255,13 @@ class IntentQuerySet(models.QuerySet["Intent"]):
         return self.filter(_of(user) | Q(_asked_at_any_time(user)) | Exists(answered))
 
     def owed(self) -> Self:
-        """Approved work that no living worker holds."""
-        return self.filter(state__in=[State.APPROVED, State.RUNNING]).filter(
-            Q(lease_expires_at=None) | Q(lease_expires_at__lt=Now())
+        """Approved work that no living worker holds. What was put aside is owed when the request that it waits on is
+        decided, or when it is to be cancelled."""
+        waits = Intent.objects.filter(pk=OuterRef("waits_on"), state__in=UNDECIDED)
+        return self.filter(
+            Q(lease_expires_at=None) | Q(lease_expires_at__lt=Now()),
+            Q(waits_on=None) | Q(cancel_asked_at__isnull=False) | ~Exists(waits),
+            state__in=[State.APPROVED, State.RUNNING],
         )
 
 
@@ -308,6 +314,8 @@ class Intent(models.Model):
     lease = models.UUIDField(null=True)  # who runs it; a new one each time it is claimed
     lease_expires_at = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
+    # Put aside until that other request is decided: no worker holds it meanwhile.
+    waits_on = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="waited_on_by")
     rung_at = models.DateTimeField(null=True)  # when a worker was last told
     compared_at = models.DateTimeField(null=True)  # while it waits: when it was last held against the rules
     outcome = models.JSONField(default=dict)
@@ -329,6 +337,10 @@ class Intent(models.Model):
             ),
             CheckConstraint(
                 condition=Q(decide_before__gt=F("requested_at")), name="intent_deadline_after_request"
+            ),
+            CheckConstraint(
+                condition=Q(waits_on=None) | Q(state="running", lease=None),
+                name="intent_waits_without_worker",
             ),
         ]
         indexes = [
@@ -367,10 +379,19 @@ class Intent(models.Model):
         """Change state and `changes` in one UPDATE. The caller holds the row lock and writes the audit event."""
         if to not in MOVES.get(State(self.state), frozenset()):
             raise IllegalMove(f"{self.pk}: {self.state} → {to}")
+        is_decided = self.state == State.AWAITING_APPROVAL
         self.state = to
         for name, value in changes.items():
             setattr(self, name, value)
         self.save(update_fields=["state", *changes])
+        if is_decided:
+            self._ring_for_those_who_wait()
+
+    def _ring_for_those_who_wait(self) -> None:
+        """What was put aside until this is decided can go on; a lost bell only delays it until the next sweep."""
+        from control.intents import ring_for_waiting
+
+        transaction.on_commit(partial(ring_for_waiting, self.pk))
 
 
 class Decision(models.Model):

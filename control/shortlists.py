@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
+from control import named_deciders
 from control.capability import Ask
 from control.conditions import UNANSWERABLE, Condition, Sheet
 from control.matching import ASPECTS, REASON, Aspect, Question
@@ -24,6 +25,8 @@ _REASON = len(ASPECTS)  # the place of this aspect, after the others
 
 def shortlist_of(found: PolicySet, ask: Ask) -> Shortlist:
     """The rules that offer what is asked; sorted once per set."""
+    if ask.deciders:
+        return Shortlist([named_deciders.rule_of(ask)])
     key = ("role" if ask.role else "", ask.role or ask.capability, ask.breaks_glass)
     kept = found.shortlists.get(key)
     if kept is None:

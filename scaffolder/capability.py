@@ -13,9 +13,10 @@ from control.capability import Ask, Draft, Plan
 from control.errors import InvalidParameters
 from control.execution import Execution
 from control.models import Approval, Intent, User
-from scaffolder import answers, document, planning, running, runs
+from scaffolder import answers, document, planning, running, runs, waiting
 from scaffolder.errors import TemplateUnusable
 from scaffolder.forms.validator import patience
+from scaffolder.models import Run
 from scaffolder.templating import TemplatingError
 
 
@@ -70,6 +71,11 @@ class ScaffolderRun:
 
     def warnings(self, intents: Sequence[Intent]) -> Mapping[UUID, Sequence[tuple[str, str]]]:
         return {}
+
+    def on_cancelled(self, intent: Intent) -> None:
+        """Also when no worker had it: it waited for people, or had not begun."""
+        running.cancel_rest(Run.objects.get(pk=intent.pk))
+        waiting.call_off(intent)
 
     def on_answer(self, intent: Intent, approval: Approval) -> None:
         if approval.answer == Approval.Answer.REJECTED:

@@ -31,11 +31,13 @@ class Run(models.Model):
 
 
 class RunStep(models.Model):
-    """pending → running → succeeded | failed | skipped | cancelled; failed → running on retry."""
+    """pending → running → succeeded | failed | skipped | cancelled; running → paused → running where it waits for
+    people; failed → running on retry."""
 
     class State(models.TextChoices):
         PENDING = "pending", "Waiting"
         RUNNING = "running", "Running"
+        PAUSED = "paused", "Waits for people"
         SUCCEEDED = "succeeded", "Done"
         FAILED = "failed", "Failed"
         SKIPPED = "skipped", "Skipped"
@@ -58,7 +60,9 @@ class RunStep(models.Model):
         constraints = [
             UniqueConstraint(fields=["run", "index"], name="run_step_index_once"),
             CheckConstraint(
-                condition=Q(state__in=["pending", "running", "succeeded", "failed", "skipped", "cancelled"]),
+                condition=Q(
+                    state__in=["pending", "running", "paused", "succeeded", "failed", "skipped", "cancelled"]
+                ),
                 name="run_step_state_known",
             ),
         ]
@@ -79,6 +83,15 @@ class StepEffect(models.Model):
             UniqueConstraint(fields=["step", "turn", "name"], name="step_effect_once"),
             CheckConstraint(condition=~Q(name=""), name="step_effect_named"),
         ]
+
+
+class StepWait(models.Model):
+    """A request that a step made and may wait for; `is_read` once the step went on because of its answer."""
+
+    step = models.ForeignKey(RunStep, on_delete=models.CASCADE, related_name="waits")
+    turn = models.PositiveSmallIntegerField(default=0)  # of a step with `each`
+    intent = models.OneToOneField(Intent, on_delete=models.PROTECT, related_name="asked_by_step")
+    is_read = models.BooleanField(default=False)
 
 
 class RunLog(models.Model):

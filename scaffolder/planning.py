@@ -70,6 +70,13 @@ def plan_of(
     )
 
 
+def changes_after(blueprint: Blueprint, index: int, context: Mapping[str, Any]) -> tuple[Change, ...]:
+    """What the steps after `index` will change, as far as it is known in the middle of a run."""
+    renderer = Renderer(context, shared=Budget(steps=MAX_STEPS, seconds=30))
+    later = (_forecast(step, renderer) for step in blueprint.steps if step.index > index)
+    return tuple(change for forecast in later for change in forecast.changes)
+
+
 def digest_of(document: Mapping[str, Any]) -> str:
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

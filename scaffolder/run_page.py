@@ -16,8 +16,9 @@ from catalog.models import Entity
 from catalog.refs import RefInvalid, parse
 from control import clock, inbox, moved, people
 from control.errors import ControlError
-from control.models import Approval, AuditEvent, Intent, State, User
+from control.models import UNDECIDED, Approval, AuditEvent, Intent, State, User
 from control.stage_board import Board, board_of
+from control.stages import name_of
 from control.templatetags.times import took
 from scaffolder import dry_run
 from scaffolder.context import base_context
@@ -114,16 +115,26 @@ def steps_context(run: Run) -> dict[str, Any]:
         "outputs": outputs(run.output),
         "texts": texts(run.output),
         "facts": facts(run.output),
+        **_waited_for(run.intent),
         "is_live": not run.intent.is_final,
         "poll_seconds": 5 if run.intent.state == State.AWAITING_APPROVAL else 1,
     }
+
+
+def _waited_for(intent: Intent) -> dict[str, Any]:
+    """The request that the run was put aside for, and whom it asks."""
+    asked = intent.waits_on
+    if asked is None or intent.is_final:
+        return {}
+    rows = asked.approvers.open().select_related("group", "user") if asked.state in UNDECIDED else ()
+    return {"waits_on": asked, "asked": list(dict.fromkeys(map(name_of, rows)))}
 
 
 def _as_it_ended(step: RunStep, intent: Intent) -> RunStep:
     """Nobody works on a run that is over: a worker that died, or was never asked, could not write that down."""
     if not intent.is_final:
         return step
-    if step.state == RunStep.State.RUNNING:
+    if step.state in (RunStep.State.RUNNING, RunStep.State.PAUSED):
         step.state = RunStep.State.FAILED if intent.state == State.FAILED else RunStep.State.CANCELLED
         step.finished_at = intent.finished_at
     elif step.state == RunStep.State.PENDING and intent.state != State.FAILED:
@@ -144,6 +155,8 @@ def _state_words(intent: Intent, now: datetime) -> str:
         return "Cancelling after this step"
     if intent.state == State.APPROVED:
         return "Waiting for a worker"
+    if intent.waits_on_id:
+        return "Waits for people"
     if intent.started_at is None:
         return words
     lasted: timedelta = (intent.finished_at or now) - intent.started_at

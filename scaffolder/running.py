@@ -12,12 +12,12 @@ import shutil
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from control import clock
-from control.errors import Cancelled, ControlError, ExecutionFailed, LeaseLost
+from control.errors import Cancelled, ControlError, ExecutionFailed, LeaseLost, PutAside
 from control.execution import Execution
 from control.models import Intent
 from scaffolder import actions, document, outputs, planning, runs, sealing, turns
@@ -31,6 +31,7 @@ from scaffolder.run_log import RunJournal
 from scaffolder.sealing import Masker
 from scaffolder.sources import TemplateSources
 from scaffolder.templating import Renderer, TemplatingError
+from scaffolder.waiting import StepWaits
 from scaffolder.workspace import Store, Workspace
 
 _DONE = (RunStep.State.SUCCEEDED, RunStep.State.SKIPPED)
@@ -53,8 +54,7 @@ def execute(intent: Intent, execution: Execution) -> Mapping[str, Any]:
             runner = Runner(run, intent, execution, blueprint, secrets, masker, journal, sources)
             outcome = runner.run_all()
     except Cancelled:
-        _cancel_rest(run, execution, journal)
-        runs.forget(run.pk)
+        journal.warning("Cancelled. Steps that were done stay done.")
         raise
     finally:
         journal.flush()
@@ -68,14 +68,12 @@ def _refuse_another_template(run: Run, intent: Intent) -> None:
         raise ExecutionFailed("The template of this run is not the one that was approved. Start a new run.")
 
 
-def _cancel_rest(run: Run, execution: Execution, journal: RunJournal) -> None:
-    with execution.guard():
-        left = run.steps.exclude(state__in=_DONE)
-        left.filter(state=RunStep.State.RUNNING).update(
-            state=RunStep.State.CANCELLED, finished_at=clock.now()
-        )
-        left.filter(state=RunStep.State.PENDING).update(state=RunStep.State.CANCELLED)
-    journal.warning("Cancelled. Steps that were done stay done.")
+def cancel_rest(run: Run) -> None:
+    """In the transaction that cancels it."""
+    left = run.steps.exclude(state__in=_DONE)
+    left.exclude(state=RunStep.State.PENDING).update(finished_at=clock.now())
+    left.update(state=RunStep.State.CANCELLED)
+    runs.forget(run.pk)
 
 
 @dataclass
@@ -140,6 +138,9 @@ class Runner:
             self._perform(step, row)
         except (ActionFailed, TemplatingError, ControlError) as problem:
             self._fail(step, row, str(problem))
+        except PutAside:
+            self._pause(row)
+            raise
         except (Cancelled, LeaseLost, ExecutionFailed):
             raise
         except OSError as problem:
@@ -159,11 +160,19 @@ class Runner:
     def _begin(self, row: RunStep) -> None:
         with self.execution.guard():
             self.store.drop_states(from_step=row.index)
+            is_resumed = row.state == RunStep.State.PAUSED
             row.state, row.error, row.finished_at = RunStep.State.RUNNING, "", None
-            row.attempts += 1
-            row.started_at = clock.now()
+            row.attempts += not is_resumed
+            row.started_at = row.started_at if is_resumed else clock.now()
             row.save(update_fields=["state", "error", "finished_at", "attempts", "started_at"])
-        self.journal.command(row.action)
+        if not is_resumed:
+            self.journal.command(row.action)
+
+    def _pause(self, row: RunStep) -> None:
+        """The step begins again when what it asked for is decided."""
+        with self.execution.guard():
+            row.state = RunStep.State.PAUSED
+            row.save(update_fields=["state"])
 
     def _perform(self, step: Step, row: RunStep) -> None:
         action = actions.find(step.action)
@@ -212,6 +221,9 @@ class Runner:
             effects=StepEffects(self.execution, row, turn),
             hide=self.masker.learn,
             template=self.run.template,
+            waiting=StepWaits(self.execution, row, turn),
+            mask=self.masker.data,
+            ahead=partial(planning.changes_after, self.blueprint, row.index, self.context),
         )
 
     def _end(

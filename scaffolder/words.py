@@ -23,6 +23,7 @@ RUN_MARKS: dict[str, str] = {
 STEP_MARKS: dict[str, tuple[str, str]] = {
     RunStep.State.PENDING: ("ahead", "unknown"),
     RunStep.State.RUNNING: ("running", "running"),
+    RunStep.State.PAUSED: ("running", "info"),
     RunStep.State.SUCCEEDED: ("ok", "ok"),
     RunStep.State.FAILED: ("bad", "bad"),
     RunStep.State.SKIPPED: ("skipped", "unknown"),

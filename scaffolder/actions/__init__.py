@@ -9,6 +9,7 @@ from functools import cache
 
 from scaffolder.actions import (
     annotating,
+    asking,
     cataloguing,
     cookiecutter,
     data,
@@ -23,6 +24,7 @@ from scaffolder.actions import (
     publishing,
     reading,
     requesting,
+    telling,
     writing,
 )
 from scaffolder.actions.base import Action
@@ -45,6 +47,8 @@ _OWN = {
         *writing.ACTIONS,
         *data.ACTIONS,
         *requesting.ACTIONS,
+        *asking.ACTIONS,
+        *telling.ACTIONS,
         *debugging.ACTIONS,
     )
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from jsonschema import Draft7Validator, ValidationError
 
 from control.capability import Change
-from control.models import User
+from control.models import Intent, User
 from scaffolder.errors import InputInvalid
 from scaffolder.templating import Budget
 from scaffolder.workspace import Workspace
@@ -46,6 +46,20 @@ class Effects(Protocol):
         """As `Work.once`."""
 
 
+class Waiting(Protocol):
+    """Requests that a step makes in the name of who started the run; `ask` is given the run's own."""
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether an earlier try of this step asked already."""
+
+    def asked(self, ask: Callable[[Intent], Intent]) -> Intent:
+        """The request that this step made in an earlier try, else a new one."""
+
+    def decided(self, ask: Callable[[Intent], Intent]) -> Intent:
+        """As `asked`, once it is decided. Until then the run is put aside: raises `PutAside`, which nobody catches."""
+
+
 @dataclass
 class Work:
     """Everything that one call of an action may use."""
@@ -59,11 +73,23 @@ class Work:
     scratch: Callable[[], Path]  # makes a folder outside the workspace
     effects: Effects
     hide: Callable[[str], None]  # from here on this text is a secret: masked in log, outputs and errors
+    waiting: Waiting | None = None  # None where nobody can be asked: in a dry run
+    mask: Callable[[Any], Any] = lambda data: (
+        data
+    )  # puts *** in the place of secrets, for what others will read
+    ahead: Callable[[], Sequence[Change]] = (
+        tuple  # what the steps after this one will change, as far as it is known
+    )
     entities: Mapping[str, Any] | None = (
         None  # by reference, in the place of the catalogue; tests bring theirs
     )
     template: Mapping[str, Any] = field(default_factory=dict)  # the document that the step stands in
     budget: Budget | None = None  # what all rendering together may cost, where somebody waits for it
+
+    @property
+    def template_title(self) -> str:
+        metadata = self.template.get("metadata") or {}
+        return str(metadata.get("title") or metadata.get("name") or "a template")
 
     def once(self, name: str, do: Callable[[str], Any]) -> Any:
         """What `do` returns; a later try of the same step gets what the first one did, and does nothing.

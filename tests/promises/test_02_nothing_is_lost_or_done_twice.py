@@ -18,7 +18,7 @@ from django.db import connection
 
 from access.models import Grant, OutsideRight
 from catalog.models import Entity
-from control import execution
+from control import approvals, execution
 from control.models import AuditEvent, Intent, PolicyRevision, State, User
 from control.tasks import sweep
 from portal.celery import QUEUE
@@ -211,3 +211,39 @@ def test_a_wiped_queue_loses_nothing(worker: RealWorker, settings: Any, tmp_path
     Intent.objects.filter(pk=intent.pk).update(rung_at=intent.requested_at - execution.RING_AGAIN * 2)
     ring_until(intent, State.SUCCEEDED, worker)
     assert intent.run.steps.get().attempts == 1
+
+
+GATE = {
+    "parameters": {"properties": {"name": {"type": "string"}}},
+    "steps": [
+        {"id": "before", "action": "debug:log", "input": {"message": "before"}},
+        {"id": "gate", "action": "approval:wait", "input": {"approvers": ["payments"]}},
+        {"id": "after", "action": "debug:log", "input": {"message": "after"}},
+    ],
+}
+
+
+def test_a_run_that_waits_outlives_its_worker_and_the_queue(
+    worker: RealWorker, tmp_path: Path, maya: User, tomas: User
+) -> None:
+    scaffolder_room.publish(tmp_path, scaffolder_room.AT_ONCE)
+    intent = runs.start(scaffolder_room.template(spec=GATE), {"name": "hello"}, by=maya)
+    worker.start()
+    waits = Intent.objects.filter(pk=intent.pk, waits_on__isnull=False)
+    wait_until(waits.exists, PATIENCE_SECONDS, "the run is put aside", lambda: worker.output)
+    worker.kill()
+    asked = Intent.objects.get(asked_by_step__step__run=intent.pk)
+    approvals.approve(asked.pk, by=tomas, digest=asked.plan_digest)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pgmq.purge_queue(%s)", [QUEUE])
+
+    worker.start()
+    Intent.objects.update(rung_at=intent.requested_at - execution.RING_AGAIN * 2)
+    ring_until(intent, State.SUCCEEDED, worker)
+    assert list(intent.run.steps.values_list("step_id", "attempts")) == [
+        ("before", 1),
+        ("gate", 1),
+        ("after", 1),
+    ]
+    assert Intent.objects.filter(asked_by_step__step__run=intent.pk).count() == 1
+    assert not AuditEvent.objects.filter(intent=intent, action="intent.taken_over").exists()
