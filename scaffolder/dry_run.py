@@ -49,8 +49,10 @@ MAX_CONTENT = 200_000  # bytes of a file that are kept to be shown
 MAX_LINES = 2_000  # of the log
 MAX_LINE = 4_000  # characters
 WAIT_SECONDS = 10.0  # for the dry runs of others
+MAX_WAITING = 2  # in one process; more would take the threads that other pages need
 DONE, FORESEEN, SKIPPED, FAILED, AHEAD = "done", "foreseen", "skipped", "failed", "ahead"
 _turn = threading.Lock()
+_queue = threading.BoundedSemaphore(1 + MAX_WAITING)  # whose turn it is, and who waits
 logger = logging.getLogger(__name__)
 _PLACE = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
@@ -201,12 +203,19 @@ def of_tree(
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    if not _turn.acquire(timeout=WAIT_SECONDS):
-        raise Busy("Others are trying their templates right now. Try again in a moment.")
+    """Raises `Busy` when it takes too long, or too many wait already."""
+    busy = Busy("Others are trying their templates right now. Try again in a moment.")
+    if not _queue.acquire(blocking=False):
+        raise busy
     try:
-        yield
+        if not _turn.acquire(timeout=WAIT_SECONDS):
+            raise busy
+        try:
+            yield
+        finally:
+            _turn.release()
     finally:
-        _turn.release()
+        _queue.release()
 
 
 class _OfTree:

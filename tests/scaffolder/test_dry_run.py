@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -333,6 +334,20 @@ def test_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
         thread.start()
         thread.join()
     assert refused
+    assert tried([WRITE]).problem is None
+
+
+def test_when_enough_wait_the_next_is_refused_at_once() -> None:
+    places = [dry_run._queue.acquire(blocking=False) for _ in range(1 + dry_run.MAX_WAITING)]
+    assert all(places)
+    begun_at = time.monotonic()
+    try:
+        with pytest.raises(dry_run.Busy):
+            tried([WRITE])
+    finally:
+        for _ in places:
+            dry_run._queue.release()
+    assert time.monotonic() - begun_at < dry_run.WAIT_SECONDS / 2
     assert tried([WRITE]).problem is None
 
 
