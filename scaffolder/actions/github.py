@@ -9,9 +9,8 @@ from control.capability import Change
 from scaffolder.actions import host_inputs, pretending
 from scaffolder.actions.base import Action, Input, Output, Work, flag, object_schema, text, texts
 from scaffolder.actions.host_inputs import COMMIT, FIRST_COMMIT, REPO_URL, REPOSITORY, TOPICS
-from scaffolder.errors import InputInvalid
 from scaffolder.hosting import api as hosts
-from scaffolder.hosting import github, places, pushing
+from scaffolder.hosting import github, github_secrets, places, pushing
 from scaffolder.hosting.places import Place
 
 _NOT_DONE = (
@@ -21,22 +20,23 @@ _NOT_DONE = (
 
 
 def _publish(work: Work, given: Input) -> Output:
-    _refuse_secrets(given)
     place = places.place_of(given, GITHUB)
     pushing.branch_of(given)
     pushing.folder_of(work, given)
     with hosts.opened(place) as api:
         _ensured(work, api, given)
+        # Before the push: it may start a workflow that needs them.
+        _set_secrets(work, api, given)
         pushed = pushing.push_first(work, given, place.remote)
         github.set_up(api, given, work.journal.warning)
     return host_inputs.published(place, given, pushed)
 
 
 def _create(work: Work, given: Input) -> Output:
-    _refuse_secrets(given)
     place = places.place_of(given, GITHUB)
     with hosts.opened(place) as api:
         _ensured(work, api, given)
+        _set_secrets(work, api, given)
         # There is no branch yet that could be protected.
         github.set_up(api, {**given, "protectDefaultBranch": False}, work.journal.warning)
     return _addresses(place, given)
@@ -68,13 +68,9 @@ def _ensured(work: Work, api: hosts.Api, given: Input) -> None:
         work.journal.warning(words)
 
 
-def _refuse_secrets(given: Input) -> None:
-    if given.get("secrets"):
-        raise InputInvalid(
-            {
-                "input.secrets": "Portico sets no secrets of repositories. Set them at GitHub, and take them out here."
-            }
-        )
+def _set_secrets(work: Work, api: hosts.Api, given: Input) -> None:
+    path = f"/repos/{api.place.full_name}/actions/secrets"
+    github_secrets.set_secrets(work, api, path, given.get("secrets") or {})
 
 
 def _pull_request(work: Work, given: Input) -> Output:
@@ -176,6 +172,10 @@ _SETTINGS: dict[str, Any] = {
     "hasWiki": flag("With a wiki"),
     "hasIssues": flag("With issues"),
     "repoVariables": {"type": "object", "description": "Variables for GitHub Actions, by name"},
+    "secrets": {
+        "type": "object",
+        "description": "Secrets for GitHub Actions, by name, best from ${{ secrets.… }}; sealed before they leave",
+    },
 }
 
 ACTIONS = (

@@ -10,9 +10,9 @@ from control.capability import Change
 from scaffolder.actions import host_inputs, pretending
 from scaffolder.actions.base import Action, Input, Output, Work, flag, object_schema, text, texts
 from scaffolder.actions.host_inputs import REPO_URL
-from scaffolder.errors import ActionFailed, InputInvalid
+from scaffolder.errors import ActionFailed
 from scaffolder.hosting import api as hosts
-from scaffolder.hosting import github, places
+from scaffolder.hosting import github, github_secrets, places
 from scaffolder.hosting.api import Api, Refused
 
 
@@ -71,12 +71,6 @@ def _label(work: Work, given: Input) -> Output:
 
 
 def _environment(work: Work, given: Input) -> Output:
-    if given.get("secrets"):
-        raise InputInvalid(
-            {
-                "input.secrets": "Portico sets no secrets of environments. Set them at GitHub, and take them out here."
-            }
-        )
     place, name = places.place_of(given, GITHUB), str(given["name"])
     path = f"/repos/{place.full_name}/environments/{quote(name, safe='')}"
     with hosts.opened(place) as api:
@@ -86,6 +80,7 @@ def _environment(work: Work, given: Input) -> Output:
             _allow(api, path, pattern, type)
         for key, value in (given.get("environmentVariables") or {}).items():
             github.set_variable(api, f"{path}/variables", str(key), str(value))
+        github_secrets.set_secrets(work, api, f"{path}/secrets", given.get("secrets") or {})
     work.journal.info(f"{place.full_name} has the environment {name}")
     return {}
 
@@ -224,6 +219,7 @@ ACTIONS = (
             customBranchPolicyNames=texts("Patterns of branches that may be deployed"),
             customTagPolicyNames=texts("Patterns of tags that may be deployed"),
             environmentVariables={"type": "object", "description": "Variables, by name"},
+            secrets={"type": "object", "description": "Secrets, by name, best from ${{ secrets.… }}"},
             waitTimer={"type": "integer", "description": "Minutes to wait before a deployment"},
             preventSelfReview=flag("Who starts a deployment may not agree to it"),
             reviewers=texts("Who must agree: user:default/NAME or group:default/TEAM"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from scaffolder.errors import ActionFailed, InputInvalid
+from scaffolder.errors import ActionFailed
 from scaffolder.git import NameTaken
 from scaffolder.testing import Bench
 from tests.catalog.hosts.server import TOKEN, Reply
@@ -205,13 +205,23 @@ def test_a_change_is_not_sent_on_by_a_redirect(bench: Bench, github_server: Serv
     assert [one.path for one in github_server.host.log if "stolen" in one.path] == []
 
 
-def test_secrets_of_repositories_are_refused_before_anything_is_made(
-    bench: Bench, github_server: Server
-) -> None:
+def test_secrets_reach_github_sealed_and_no_log(bench: Bench, github_server: Server) -> None:
     bench.place(FILES)
-    with pytest.raises(InputInvalid, match="sets no secrets"):
-        publish(bench, "publish:github", **GITHUB, secrets={"A": "b"})
-    assert github_server.forge.repos == []
+    publish(bench, "publish:github", **GITHUB, secrets={"DEPLOY_KEY": "hush-hush"})
+    (repo,) = github_server.forge.repos
+    assert repo.secrets == {"DEPLOY_KEY": "hush-hush"}
+    bench.perform("github:environment:create", **GITHUB, name="production", secrets={"DB": "psst"})
+    assert repo.secrets["production/DB"] == "psst"
+    sent = "".join(str(one.data) for one in github_server.host.log)
+    assert "hush-hush" not in sent + "".join(bench.lines.lines)
+    assert bench.hidden == ["hush-hush", "psst"]
+    assert "has the secrets DEPLOY_KEY" in "\n".join(bench.lines.lines)
+
+
+def test_an_empty_secret_is_refused_instead_of_set(bench: Bench, github_server: Server) -> None:
+    github_server.forge.make("acme", "payout")
+    with pytest.raises(ActionFailed, match="The secret A is empty"):
+        bench.perform("github:environment:create", **GITHUB, name="x", secrets={"A": ""})
 
 
 # Requests

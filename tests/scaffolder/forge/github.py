@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
+
+from nacl.public import PrivateKey, SealedBox
 
 from tests.catalog.hosts import github as reading
 from tests.catalog.hosts.server import Endpoint, Question, Reply
@@ -308,6 +311,21 @@ def _policy(forge: Forge, question: Question, repo: Repo, name: str) -> Reply:
     return Reply(body={"id": 1, "node_id": "x", "name": question.data["name"], "type": question.data["type"]})
 
 
+_KEY = PrivateKey.generate()
+
+
+def _public_key(forge: Forge, question: Question, repo: Repo, *_: str) -> Reply:
+    return Reply(body={"key_id": "k1", "key": base64.b64encode(bytes(_KEY.public_key)).decode()})
+
+
+def _secret(forge: Forge, question: Question, repo: Repo, *names: str) -> Reply:
+    if question.data["key_id"] != "k1":
+        return _invalid("no such key")
+    sealed = base64.b64decode(question.data["encrypted_value"])
+    repo.secrets["/".join(names)] = SealedBox(_KEY).decrypt(sealed).decode()
+    return Reply(201, {})
+
+
 _R = r"/repos/([^/]+/[^/]+)"
 _OF_REPO = _variables(lambda repo, _: repo.variables)
 _OF_ENVIRONMENT = _variables(lambda repo, name: repo.environments[name]["variables"])
@@ -323,6 +341,10 @@ _ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
     ("PUT", _R + r"/topics", _of_repo(_topics)),
     ("PUT", _R + r"/collaborators/([^/]+)", _of_repo(_collaborator)),
     ("PUT", _R + r"/branches/([^/]+)/protection", _of_repo(_protect)),
+    ("GET", _R + r"/actions/secrets/public-key", _of_repo(_public_key)),
+    ("PUT", _R + r"/actions/secrets/([^/]+)", _of_repo(_secret)),
+    ("GET", _R + r"/environments/([^/]+)/secrets/public-key", _of_repo(_public_key)),
+    ("PUT", _R + r"/environments/([^/]+)/secrets/([^/]+)", _of_repo(_secret)),
     ("GET", _R + r"/actions/variables/([^/]+)", _OF_REPO["one"]),
     ("PATCH", _R + r"/actions/variables/([^/]+)", _OF_REPO["put"]),
     ("POST", _R + r"/actions/variables", _OF_REPO["put"]),

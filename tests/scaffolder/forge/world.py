@@ -24,6 +24,7 @@ class Repo:
     people: dict[str, str] = field(default_factory=dict)  # who is let in, and how far
     protected: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)  # opened, under NAME or ENVIRONMENT/NAME
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[dict[str, Any]] = field(default_factory=list)
     hooks: list[dict[str, Any]] = field(default_factory=list)
