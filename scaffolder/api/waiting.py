@@ -24,7 +24,7 @@ from scaffolder.api.tasks import run_of
 
 MOST_WAITING = 2  # of the four threads of a process
 STREAM_SECONDS = 300  # then the client connects again, with `after` or Last-Event-ID
-POLL_SECONDS = 15  # of one question for events
+POLL_SECONDS = 8  # of one question for events; many clients give up after ten
 LOOK_SECONDS = 0.7  # between two looks at the database
 SIGN_SECONDS = 10  # between two signs of life; the first that cannot be written ends the stream
 _FULL = "Too many wait for events here. Ask again in a second."

@@ -169,6 +169,7 @@ def redirecting(inside: Host, settings: Settings) -> Iterator[Host]:
         yield host
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "step",
     [
@@ -205,6 +206,7 @@ ECHOES = [
 ]
 
 
+@pytest.mark.slow
 def test_cve_2026_106501_a_secret_is_shown_to_nobody(
     maya: User, root_admin: User, client_for: Callable[[User], Client], caplog: pytest.LogCaptureFixture
 ) -> None:

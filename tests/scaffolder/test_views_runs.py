@@ -282,3 +282,14 @@ def test_an_output_link_that_a_browser_must_not_follow_is_no_link(
 ) -> None:
     output = {"links": [{"title": "Bait", "url": url}], "text": [{"title": "T", "content": f"[go]({url})"}]}
     assert f'href="{url}' not in read(client, room.run_of(maya, state=State.SUCCEEDED, output=output))
+
+
+def test_a_run_whose_secrets_are_gone_is_not_run_again_and_says_why(
+    client: Client, maya: User, anybody_may_run: object
+) -> None:
+    room.template()
+    run = room.run_of(maya, state=State.FAILED, secret_names=["token"])
+    response = client.post(url_of(run, "retry/"))
+    assert response.status_code == 422
+    assert "This secret was erased when the run had ended" in response.content.decode()
+    assert Intent.objects.get(pk=run.pk).state == State.FAILED

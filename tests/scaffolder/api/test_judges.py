@@ -17,6 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from control import tokens
 from control.models import User
+from scaffolder.api import waiting
 from tests.scaffolder import room
 from tests.scaffolder.templates import document, log_step, template
 from tests.scaffolder.test_runs import ASKS_FOR_A_TOKEN, SECRET, everything_stored
@@ -100,8 +101,14 @@ def published() -> dict[str, Any]:
 
 @pytest.mark.skipif(not SCHEMA.is_file(), reason=f"the corpus is not there: {SCHEMA}")
 def test_no_request_that_the_schema_allows_is_answered_outside_of_it(
-    live_server: LiveServer, secret: str, maya: User, offered: None, tmp_path: Path
+    live_server: LiveServer,
+    secret: str,
+    maya: User,
+    offered: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(waiting, "POLL_SECONDS", 0.2)  # there are many questions to ask
     run = room.run_of(maya, lines=3, steps=2)
     schema = published()
     _suggest(schema, run_id=str(run.pk))
