@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from control import approvals, duties, inbox, inbox_entries, moved, remarks
+from control import approvals, away, duties, inbox, inbox_entries, moved, remarks
 from control.context import count_for
 from control.errors import ControlError
 from control.forms import AnswerForm
@@ -151,6 +151,7 @@ def _render(
         "page": page,
         "counts": inbox.counts(user, waiting=waiting),
         "duties": duties.of(user) if tab == "waiting" else [],
+        "deputies": away.named_by(user) if tab == "waiting" else [],
         "entries": entries,
         "marks": marks,
         "marked": {row.pk for entry in entries for row in entry.rows if str(row.pk) in marks},

@@ -15,9 +15,9 @@ from django.views.decorators.http import require_safe
 from access.models import Grant
 from catalog.models import Entity, Location
 from catalog.visibility import covered
-from control import duties
+from control import away, duties
 from control.duties import Duty
-from control.models import Intent, State, User
+from control.models import Delegation, Intent, State, User
 from control.web import person
 from scaffolder.models import Run
 
@@ -27,7 +27,7 @@ OPEN_STATES = [State.SUBMITTED, State.AWAITING_APPROVAL, State.APPROVED, State.R
 
 @dataclass(frozen=True)
 class StartPage:
-    waiting: list[Intent]
+    waiting: list[tuple[Intent, Delegation | None]]  # and in whose place it waits, where somebody is away
     duties: list[Duty]
     requests: list[Intent]
     grants: list[Grant]
@@ -51,7 +51,7 @@ def start_page(user: User) -> StartPage:
     intents = Intent.objects.select_related("requested_by", "requested_by__acts_for")
     entities = Entity.objects.visible_to(user).light()
     return StartPage(
-        waiting=list(intents.waiting_for(user).order_by("requested_at")[:SHOWN]),
+        waiting=away.in_place_of(intents.waiting_for(user).order_by("requested_at")[:SHOWN], user),
         duties=duties.of(user)[:SHOWN],
         requests=list(
             intents.involving(user).filter(state__in=OPEN_STATES).order_by("-requested_at")[:SHOWN]

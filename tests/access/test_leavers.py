@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -12,8 +13,9 @@ from access.models import Grant
 from access.reconcile import reconcile
 from access.sweep import end_of_leavers, sweep
 from catalog.models import Entity
-from control import approvals, intents, tokens
-from control.errors import NotSignedIn, Refused
+from control import approvals, clock, deputies, intents, tasks, tokens
+from control.deputies import Wish
+from control.errors import NotAnApprover, NotSignedIn, Refused
 from control.models import AuditEvent, Intent, State, User
 from tests import factories
 from tests.access import room
@@ -154,3 +156,24 @@ def test_the_page_says_why_it_ended(maya: User, tomas: User, client_for: Callabl
     page = client_for(tomas).get(f"/access/requests/{grant.intent_id}/").content.decode()
     assert "Early, by Portico at" in page
     assert "The account is closed." in page
+
+
+@pytest.mark.parametrize("leaver", ["absent", "deputy"])
+def test_whom_a_leaver_named_or_stands_in_for_ends_at_once_and_stays_ended(
+    maya: User, tomas: User, leaver: str
+) -> None:
+    dee = factories.user("dee.kim")
+    delegation = deputies.name(Wish(dee, clock.now() + timedelta(days=1), "Holiday"), by=tomas)
+    intent = room.ask(maya)
+    gone = {"absent": tomas, "deputy": dee}[leaver]
+    leave(gone)
+    assert not Intent.objects.waiting_for(User.objects.get(pk=dee.pk)).exists()
+    with pytest.raises((NotAnApprover, Refused)):
+        approvals.approve(intent.pk, by=dee, digest=intent.plan_digest)
+    tasks.sweep()
+    come_back(gone)
+    delegation.refresh_from_db()
+    assert delegation.ended_at is not None
+    assert AuditEvent.objects.get(action="deputy.ended").actor_name == "Portico"
+    with pytest.raises(NotAnApprover):
+        approvals.approve(intent.pk, by=dee, digest=intent.plan_digest)

@@ -177,6 +177,22 @@ def test_everybody_who_reads_it_learns_who_is_away_but_not_why(
     assert "is away until" not in client_for(maya).get(f"/inbox/{intent.pk}/").content.decode()
 
 
+def test_home_says_in_whose_place_and_who_is_away_is_reminded(
+    rules: Publish, maya: User, tomas: User, dee: User, client_for: SignedIn
+) -> None:
+    rules(RULE % ONE)
+    factories.entity()  # an empty catalogue has another home page
+    stand_in(dee, tomas)
+    intents.submit(wish(maya))
+    home = client_for(dee).get("/").content.decode()
+    assert "for Tomas Lind" in home
+    assert "(away until" in home
+    inbox = client_for(tomas).get("/inbox/").content.decode()
+    assert "You are away until" in inbox
+    assert "and Dee Kim decides for you too" in inbox
+    assert "You are away until" not in client_for(dee).get("/inbox/").content.decode()
+
+
 def test_who_may_decide_in_two_places_chooses(
     rules: Publish, maya: User, tomas: User, ines: User, client_for: SignedIn
 ) -> None:

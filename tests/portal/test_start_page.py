@@ -62,7 +62,7 @@ def test_a_request_shows_for_its_owner_to_decide_and_for_its_requester_to_follow
     maya: User, tomas: User, payments: Group
 ) -> None:
     asked = intent(maya, asked=payments)
-    assert start_page(tomas).waiting == [asked]
+    assert start_page(tomas).waiting == [(asked, None)]
     assert start_page(maya).waiting == []
     assert start_page(maya).requests == [asked]
 
