@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from uuid import UUID
 
 import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import Portal
+from tests.browser import ROOT, Portal
+from tests.portal.test_pages_browser import complaints
 
 pytestmark = [pytest.mark.browser, pytest.mark.service, pytest.mark.xdist_group("portal")]
 SignIn = Callable[..., Page]
+RULES = ROOT / "demo" / "policy"
 WITH_AND_WITHOUT = pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "plain"])
 
 
@@ -209,3 +215,39 @@ def test_an_owner_asks_back_and_the_requester_answers_without_javascript(sign_in
     kenji.get_by_role("button", name="Approve shorter").click()
     maya.goto(url)
     expect(maya.locator(".state-line")).to_contain_text("Active")
+
+
+def put_in_force(portal: Portal, *paths: Path) -> None:
+    """As somebody with a shell on the server does."""
+    command = [sys.executable, "manage.py", "rules", "load", *map(str, paths), "--break-glass", "A test"]
+    env = {**os.environ, "DATABASE_URL": portal.database_url, "PORTICO_HOME": str(portal.home)}
+    subprocess.run(command, check=True, cwd=ROOT, env=env, capture_output=True)
+
+
+@WITH_AND_WITHOUT
+def test_a_request_that_the_rules_move_says_so_and_is_asked_again(
+    portal: Portal, sign_in: SignIn, tmp_path: Path, javascript: bool
+) -> None:
+    maya = sign_in("maya.okafor", java_script_enabled=javascript, reduced_motion="reduce")
+    url = ask(maya, "basket", "customer-records", f"A gift went to the wrong address, {javascript}.")
+    moved = tmp_path / "production.yaml"
+    moved.write_text(
+        (RULES / "production.yaml").read_text().replace("name: chloe.marsh", "name: theo.martin")
+    )
+    put_in_force(portal, moved, *(path for path in RULES.glob("*.yaml") if path.name != moved.name))
+    try:
+        maya.goto(url)
+        note = maya.locator(".note.has-action")
+        expect(note).to_contain_text("The rules have changed since this was sent")
+        expect(note).to_contain_text("First Theo Martin must agree, then one of the Basket owners.")
+        if javascript:
+            assert list(complaints(maya)) == []
+        note.get_by_role("button", name="Ask again").click()
+        expect(maya.locator(".state-line")).to_contain_text("First Theo Martin must agree")
+        assert maya.url != url
+        maya.get_by_role("button", name="Withdraw").click()
+        expect(maya.locator(".state-line")).to_contain_text("Withdrawn")
+        maya.goto(url)
+        expect(maya.get_by_role("main")).to_contain_text("It was asked for again under the rules of now")
+    finally:
+        put_in_force(portal, RULES)
