@@ -104,7 +104,7 @@ def steps_context(run: Run) -> dict[str, Any]:
     return {
         "run": run,
         "intent": run.intent,
-        "mark": RUN_MARKS[run.intent.state],
+        "mark": "info" if run.intent.waits_on_id else RUN_MARKS[run.intent.state],
         "state_words": _state_words(run.intent, now),
         "steps": [StepRow(step, *STEP_MARKS[step.state], _took(step, now)) for step in steps],
         "steps_done": len(ended),
@@ -117,7 +117,7 @@ def steps_context(run: Run) -> dict[str, Any]:
         "facts": facts(run.output),
         **_waited_for(run.intent),
         "is_live": not run.intent.is_final,
-        "poll_seconds": 5 if run.intent.state == State.AWAITING_APPROVAL else 1,
+        "poll_seconds": 5 if run.intent.state == State.AWAITING_APPROVAL or run.intent.waits_on_id else 1,
     }
 
 
