@@ -360,7 +360,7 @@ def test_nobody_stands_in_for_whoever_asked(
         "their second account": lambda: factories.user("t.lind", email=tomas.email, groups=groups),
     }[asker]()
     intent = intents.submit(wish(who))
-    refusal(NotAnApprover, intent, dee)
+    assert "You are not among those who decide" in refusal(NotAnApprover, intent, dee)
     if asker != "their second account":  # which lists take for somebody else; who decides is told
         assert waits_for(intent) == {"ines.duarte"}
     heard = Notice.objects.filter(user=dee, happening__event="request.waiting")
