@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from itertools import chain
+from typing import cast
 
 from control import named_deciders
 from control.capability import Ask
@@ -20,6 +22,7 @@ from control.matching import ASPECTS, REASON, Aspect, Question
 from control.policy_documents import AccessRule, PolicySet, Who
 
 Answers = tuple[bool | None, ...]  # of one aspect or condition: met, not met, not known yet
+_NOT_ASKED = object()
 _REASON = len(ASPECTS)  # the place of this aspect, after the others
 
 
@@ -65,6 +68,7 @@ class Shortlist:
         self.places = tuple(order)
         self.reaching = _reaching(self.rules)
         self.sayings = tuple(_sayings(aspect, self.rules) for aspect in (*ASPECTS, REASON))
+        self.sayings_of = tuple(zip(*(one.of_rule for one in self.sayings), strict=True))
         numbers: dict[tuple[str, str], int] = {}
         self.conditions: list[Condition] = []
         self.reads: dict[str, int] = {}  # which rules read the document of whom
@@ -114,7 +118,8 @@ class Look:
 
     def __init__(self, shortlist: Shortlist, question: Question) -> None:
         self._shortlist, self._question = shortlist, question
-        self._met: dict[int, bool | None] = {}
+        self._met: list[object] = [_NOT_ASKED] * len(shortlist.conditions)
+        self._said: dict[tuple[int, ...], list[bool | None]] = {}
         self._answers: list[list[Answers | None]] = [
             [None] * len(sayings.examples) for sayings in shortlist.sayings
         ]
@@ -123,10 +128,19 @@ class Look:
     def _holding(self) -> Iterator[AccessRule]:
         """Rules that hold, the least demanding first. What hangs on a reason not given yet may still come to hold."""
         able = self._applying & ~self._failing(_REASON, self._applying)
-        when, met, ask = self._shortlist.when, self._met, self._ask
+        when, known = self._shortlist.when, self._met
+        evaluate: Callable[[int], bool | None] | None = (
+            None  # made when the first is asked: it reads the clock
+        )
         for number in _numbers_in(able):
-            for condition in when[number]:
-                if (met[condition] if condition in met else ask(condition)) is False:
+            for condition in when[
+                number
+            ]:  # the innermost loop of a decision, so without calls that can be spared
+                met = known[condition]
+                if met is _NOT_ASKED:
+                    evaluate = evaluate or self._evaluate
+                    met = known[condition] = evaluate(condition)
+                if met is False:
                     break
             else:
                 yield self._shortlist.rules[number]
@@ -145,14 +159,13 @@ class Look:
 
     def _answers_of(self, number: int) -> list[bool | None]:
         """As the checks of the rule would say it."""
-        shortlist = self._shortlist
-        found: list[bool | None] = [bool(self._reached >> number & 1)]
-        for aspect, sayings in enumerate(shortlist.sayings):
-            found += self._answer(aspect, sayings.of_rule[number])
-        if self._applying >> number & 1:
-            met = self._met
-            found += [met[one] if one in met else self._ask(one) for one in shortlist.when[number]]
-        return found
+        sayings = self._shortlist.sayings_of[number]
+        said = self._said.get(sayings)
+        if said is None:
+            answers = (self._answer(aspect, saying) for aspect, saying in enumerate(sayings))
+            said = self._said[sayings] = list(chain.from_iterable(answers))
+        asked = self._shortlist.when[number] if self._applying >> number & 1 else ()
+        return [bool(self._reached >> number & 1), *said, *map(self._ask, asked)]
 
     @cached_property
     def _applying(self) -> int:
@@ -193,8 +206,9 @@ class Look:
         return known
 
     def _ask(self, condition: int) -> bool | None:
-        met = self._met[condition] = self._evaluate(condition)
-        return met
+        if self._met[condition] is _NOT_ASKED:
+            self._met[condition] = self._evaluate(condition)
+        return cast("bool | None", self._met[condition])
 
     @cached_property
     def _evaluate(self) -> Callable[[int], bool | None]:
