@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from control import approvals, clock, deputies, inbox, intents, stages
+from control import approvals, away, clock, deputies, inbox, intents, moved, stages
 from control.deputies import Wish
 from control.errors import (
     AgentsDoNotApprove,
@@ -535,8 +535,9 @@ def test_both_hear_of_it_and_the_record_keeps_who_named_whom(tomas: User, dee: U
 
 def test_who_may_end_it_and_only_once(tomas: User, ines: User, dee: User, root_admin: User) -> None:
     delegation = stand_in(dee, tomas)
-    agent = factories.user("bot", acts_for=tomas)
-    for stranger in (ines, agent):
+    agent = factories.user("bot", acts_for=tomas, is_staff=True)
+    closed = factories.user("left", is_staff=True, is_active=False)
+    for stranger in (ines, agent, closed):
         with pytest.raises(Refused):
             deputies.end(delegation.pk, by=stranger)
     for person in (tomas, dee, root_admin):
@@ -583,6 +584,64 @@ def test_it_does_not_wait_for_the_absent_person_once_their_deputy_answered(
     waiting = Notice.objects.filter(happening__event="request.waiting").unread()
     assert {notice.user for notice in waiting} == {ines}
     assert {user.username for user in inbox.eligible(intent)} == {"ines.duarte"}
+
+
+# Who is said to stand in
+
+
+def said(intent: Intent) -> set[tuple[str, str]]:
+    """Deputy and absent person, as pages and notices know them."""
+    found = away.stand_ins(intent, inbox.eligible(intent))
+    return {(one.deputy.username, one.absent.username) for one in found}
+
+
+def test_only_who_can_decide_it_is_said_to_stand_in(
+    rules: Publish, maya: User, tomas: User, ines: User, dee: User
+) -> None:
+    rules(RULE % TWO)
+    tomas.groups.add(factories.group(SECURITY))
+    stand_in(dee, tomas, groups=[SECURITY])  # which is not asked
+    stand_in(maya, tomas)  # who asks for it
+    stand_in(ines, tomas)  # who is asked herself
+    third = factories.user("theo.third")
+    stand_in(third, tomas, groups=[PAYMENTS])
+    intent = intents.submit(wish(maya))
+    assert said(intent) == {("theo.third", "tomas.lind")}
+    assert not Notice.objects.filter(user=dee, happening__event="request.waiting").exists()
+
+
+def test_who_has_answered_is_not_said_to_stand_in_any_more(
+    rules: Publish, maya: User, tomas: User, ines: User, dee: User
+) -> None:
+    """Neither who answered, nor in whose place somebody did."""
+    factories.user("otto.other", groups=[PAYMENTS])
+    rules(RULE % "{%s, count: 3}" % OWNERS)
+    for deputy, absent in ((dee, ines), (dee, tomas), (ines, tomas)):
+        stand_in(deputy, absent)
+    intent = intents.submit(wish(maya))
+    assert said(intent) == {("dee.kim", "ines.duarte"), ("dee.kim", "tomas.lind")}
+    approve(intent, dee, in_place_of=ines.pk)
+    assert said(intent) == set()
+
+
+def test_one_voice_is_one_when_rules_that_moved_are_looked_at(
+    rules: Publish, maya: User, tomas: User, ines: User, dee: User
+) -> None:
+    """Tomas has had his say by Dee, so with Ines out of the rule nobody is left to agree."""
+    rules(RULE % TWO)
+    stand_in(dee, tomas)
+    intent = intents.submit(wish(maya))
+    approve(intent, dee)
+    rules(RULE % ONE)
+    factories.user("otto.other", groups=[PAYMENTS])
+    ines.groups.clear()
+    looked = moved.look(intent, intent.decisions.get())
+    assert looked is not None
+    assert not looked.is_stuck
+    User.objects.filter(username="otto.other").update(is_active=False)
+    looked = moved.look(intent, intent.decisions.get())
+    assert looked is not None
+    assert looked.is_stuck
 
 
 # The database has the last word
