@@ -52,9 +52,9 @@ def _rotas_known(standing: Standing | None) -> Mapping[str, Rota]:
 
 
 def is_deputy(user: User) -> bool:
-    """Whether they stand in for somebody at this moment, for lists: without a query where the page knows it already.
-    Agents never do."""
-    standing = None if user.is_agent else standing_of(user)
+    """Whether they, or the person behind an agent, may stand in for somebody at this moment, for lists: without a query
+    where the page knows it already."""
+    standing = standing_of(user)
     return standing is not None and standing.is_deputy
 
 
