@@ -613,6 +613,7 @@ TYPED = [
 
 
 @pytest.mark.parametrize("words", TYPED)
+@pytest.mark.slow
 def test_what_somebody_typed_is_run_as_a_template(
     words: str, maya: User, tomas: User, client_for: SignedIn
 ) -> None:

@@ -122,6 +122,7 @@ def test_an_entry_is_whole_on_the_page_of_its_first_and_nowhere_else(maya: User,
     assert shown(tomas, start=2) == [[last]]
 
 
+@pytest.mark.slow
 def test_more_entries_take_no_more_queries(maya: User, tomas: User, client_for: SignedIn) -> None:
     client = client_for(tomas)
 

@@ -125,6 +125,7 @@ def test_an_owner_of_nothing_that_is_reached_reads_that_it_is_so(
 @pytest.mark.parametrize(
     "url", ["/access/standing/", "/access/", "/catalog/component/default/payments/access/"]
 )
+@pytest.mark.slow
 def test_more_bindings_take_no_more_queries(
     root_admin: User, tomas: User, client_for: SignedIn, tmp_path: Path, who: str, url: str
 ) -> None:

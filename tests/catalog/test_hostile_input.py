@@ -143,6 +143,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.slow
 def test_it_is_refused_in_words_and_nothing_is_lost(attacked: Place, case: str) -> None:
     content, words = REFUSED[case]
     said = read(attacked, content)
@@ -313,6 +314,7 @@ def test_a_chain_of_locations_ends_and_says_so(tmp_path: Path) -> None:
     assert any("is not followed: at most" in problem.message for problem in place.problems)
 
 
+@pytest.mark.slow
 def test_thousands_of_targets_are_told_apart_quickly(attacked: Place) -> None:
     attacked.write("c-many.yaml", pointing("many", *(f"./none-{number}.yaml" for number in range(8_000))))
     said = read(attacked)
@@ -416,6 +418,7 @@ def hops(settings: Settings) -> Iterator[str]:
         ("", "redirects more than|could not be reached"),
     ],
 )
+@pytest.mark.slow
 def test_every_hop_of_a_redirect_is_judged(hops: str, count: int, to: str, words: str) -> None:
     with pytest.raises(Unreadable, match=words):
         web.read(f"{hops}/hops/{count}?to={to}")

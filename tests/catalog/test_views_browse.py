@@ -208,6 +208,7 @@ def test_the_list_is_only_read(reader: Client) -> None:
     assert reader.post(LIST).status_code == 405
 
 
+@pytest.mark.slow
 def test_a_thousand_entities_cost_as_many_queries_as_ten(reader: Client) -> None:
     many(10, owner_ref="group:default/payments")
     few = queries(reader, f"{LIST}?kind=component&sort=changed")

@@ -233,6 +233,7 @@ def test_strangers_change_nothing() -> None:
     assert Location.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_a_location_with_a_thousand_entities_costs_as_many_queries_as_one_with_ten(reader: Client) -> None:
     few_there = many(10)[0].location
     few = queries(reader, few_there.get_absolute_url())

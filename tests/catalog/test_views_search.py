@@ -105,6 +105,7 @@ def test_searching_is_only_read(reader: Client) -> None:
     assert reader.post("/search/").status_code == 405
 
 
+@pytest.mark.slow
 def test_a_thousand_hits_cost_as_many_queries_as_ten(reader: Client) -> None:
     many(10)
     few = queries(reader, "/search/?q=service")

@@ -264,6 +264,7 @@ def content(response: Any) -> str:
 
 
 @pytest.mark.parametrize(("method", "path", "body", "tells"), CALLS)
+@pytest.mark.slow
 def test_the_api_tells_of_a_hidden_entity_only_to_who_may_see_it(
     quasar: Entity,
     method: str,

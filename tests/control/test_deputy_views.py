@@ -263,6 +263,7 @@ def test_what_a_deputy_decided_stays_with_them_and_the_rest_does_not(
     assert open_still.state == State.AWAITING_APPROVAL
 
 
+@pytest.mark.slow
 def test_as_many_queries_for_many_who_are_away_as_for_one(
     rules: Publish, maya: User, tomas: User, dee: User, client_for: SignedIn
 ) -> None:

@@ -34,6 +34,7 @@ def waiting(maya: User, tomas: User) -> list[Intent]:
         ("9" * 40, [4], 3),
     ],
 )
+@pytest.mark.slow
 def test_each_page_shows_its_part_of_all_the_oldest_first(
     waiting: list[Intent], tomas: User, number: str | None, shown: list[int], on: int
 ) -> None:

@@ -338,6 +338,7 @@ OWN_ACCOUNTS: dict[str, Callable[[User], User]] = {
 
 @pytest.mark.parametrize("who", OWN_ACCOUNTS)
 @pytest.mark.parametrize("text", [STAGES, PARTS, ESCALATES, TWO_OF_THEM], ids=["stage", "part", "later", "n"])
+@pytest.mark.slow
 def test_nobody_slips_into_their_own_request_by_another_stage_part_or_wait(
     approve: Answer, tomas: User, ines: User, sara: User, tmp_path: Path, text: str, who: str
 ) -> None:

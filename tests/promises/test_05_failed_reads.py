@@ -99,6 +99,7 @@ def site(settings: Settings) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("status", [404, 403, 429, 500, 503, 304, 204])
+@pytest.mark.slow
 def test_a_web_address_that_fails_keeps_its_entities(db: None, site: str, status: int) -> None:
     Site.answer = (200, (component("a") + "---\n" + component("b")).encode())
     location = locations.register("url", site, by=None)

@@ -270,6 +270,7 @@ UNREACHABLE = {
 
 @pytest.mark.usefixtures("service", "rules")
 @pytest.mark.parametrize("way", UNREACHABLE)
+@pytest.mark.slow
 def test_an_outside_system_that_cannot_be_reached_does_not_tell_its_password(
     way: str,
     maya: User,

@@ -353,6 +353,7 @@ READS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("way", READS)
+@pytest.mark.slow
 def test_a_template_reads_writes_and_runs_nothing_outside(
     way: str,
     maya: User,

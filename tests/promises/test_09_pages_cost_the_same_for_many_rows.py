@@ -136,6 +136,7 @@ def people(maya: User, tomas: User, payments: Group) -> list[User]:
     return [tomas, maya, owner]
 
 
+@pytest.mark.slow
 def test_each_page_costs_as_many_queries_for_1000_rows_as_for_10(
     people: list[User], client_for: Callable[[User], Client]
 ) -> None:

@@ -67,6 +67,7 @@ def run(entity: Entity, values: dict[str, Any] | None = None, *, by: User) -> Ru
         "ext::sh -c touch% /tmp/x",
     ],
 )
+@pytest.mark.slow
 def test_cve_2026_24046_reading_outside_of_the_template_s_repository_is_refused(
     maya: User, treasure: Path, url: str
 ) -> None:
