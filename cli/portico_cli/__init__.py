@@ -1,0 +1,1 @@
+"""Portico from a terminal: a client of its REST API that imports nothing of the portal."""

@@ -1,0 +1,3 @@
+from portico_cli.main import run
+
+run()
