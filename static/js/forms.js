@@ -32,6 +32,24 @@
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
   });
 
+  // A button is not exchanged under the finger that presses it: the browser would drop the press. It is afterwards.
+  let pressed = null;
+  let later = null;
+  document.addEventListener("pointerdown", (event) => {
+    pressed = event.target.closest?.("button");
+  });
+  for (const end of ["pointerup", "pointercancel"]) {
+    document.addEventListener(end, () => setTimeout(() => {
+      if (later && !pressed.form?.dataset.sent) pressed.replaceWith(later);
+      pressed = later = null;
+    }));
+  }
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    if (!pressed || event.detail.target !== pressed) return;
+    event.detail.shouldSwap = false;
+    later = event.detail.fragment.firstElementChild;
+  });
+
   document.addEventListener("htmx:beforeRequest", (event) => {
     event.detail.target?.setAttribute("aria-busy", "true");
     setBusy(event.detail.requestConfig?.triggeringEvent?.submitter);

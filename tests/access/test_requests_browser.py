@@ -28,6 +28,32 @@ def test_a_moment_that_is_filled_in_chooses_later_and_the_decision_says_so(sign_
     expect(page.locator("#send")).to_be_disabled()
 
 
+def test_a_press_is_not_lost_when_the_decision_comes_meanwhile(sign_in: SignIn) -> None:
+    page = sign_in("maya.okafor")
+    page.goto(FORM)
+    send, reason = page.locator("#send"), page.get_by_label("Why")
+
+    def press_until_the_decision_is_there() -> None:
+        send.hover()
+        with page.expect_response("**/access/request/decision/**"):
+            page.mouse.down()
+        expect(page.locator("#decision")).not_to_have_attribute("aria-busy", "true")
+
+    reason.fill("The first words.")
+    page.evaluate("document.getElementById('send').dataset.old = 'yes'")
+    press_until_the_decision_is_there()
+    page.mouse.move(5, 5)
+    page.mouse.up()
+    expect(page.locator("#send[data-old]")).to_have_count(0)
+    reason.fill("The last words.")
+    press_until_the_decision_is_there()
+    page.mouse.up()
+    page.wait_for_url("**/access/requests/**")
+    expect(page.get_by_role("main")).to_contain_text("The last words.")
+    page.get_by_role("button", name="Withdraw").click()
+    expect(page.locator(".state-line")).to_contain_text("Withdrawn")
+
+
 def test_lines_follow_what_is_chosen(sign_in: SignIn) -> None:
     page = sign_in("maya.okafor")
     page.goto("/access/request/several/?entity=component:default/payments&entity=component:default/ledger")

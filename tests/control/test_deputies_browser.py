@@ -59,6 +59,8 @@ def test_a_deputy_is_named_decides_by_keyboard_and_the_record_says_so(sign_in: S
     story = maya.locator(".timeline")
     expect(story).to_contain_text("Approved by Freya Nilsen as deputy of Tomas Lind")
     expect(maya.locator("main")).not_to_contain_text("Holiday in the hills")
+    maya.get_by_role("button", name="End now").click()  # the same right outside is what other tests look at
+    expect(maya.locator(".state-line")).to_contain_text("Ended")
 
 
 def test_what_was_shown_before_the_end_is_refused_after_it(sign_in: SignIn, tomas: Page) -> None:
