@@ -7,10 +7,7 @@ Prints a line for each question: what it takes at p50 and p95, in this process, 
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,21 +22,10 @@ AIMS = {"decide": 10.0, "check": 1.0, "inbox": 100.0}  # milliseconds
 
 def main() -> None:
     rules, grants, waiting = map(int, sys.argv[1:4]) if len(sys.argv) > 3 else SIZES
-    scratch = Path(tempfile.mkdtemp(prefix="portico-bench-"))
-    scratch.chmod(0o755)
-    os.environ.update(
-        PORTICO_HOME=str(scratch), DJANGO_SETTINGS_MODULE="portal.settings", PORTICO_LOG_LEVEL="ERROR"
-    )
-    os.environ.update(PORTICO_DEMO="0", PORTICO_ALLOWED_HOSTS="testserver")
-    from portal.embedded import Server
+    from measuring.alone import in_scratch
 
-    server = Server(scratch / "data", scratch / "sockets", scratch / "log")
-    os.environ.update(DATABASE_URL=server.start("portico_bench"), PORTICO_EMBEDDED="1")
-    try:
+    with in_scratch() as scratch:
         measure(scratch, rules, grants, waiting)
-    finally:
-        server.stop()
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def measure(scratch: Path, rules: int, grants: int, waiting: int) -> None:

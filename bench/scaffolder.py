@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,21 +33,10 @@ FIELDS = 20  # on each of three pages of the made-up form
 
 def main() -> None:
     files = int(sys.argv[1]) if len(sys.argv) > 1 else FILES
-    scratch = Path(tempfile.mkdtemp(prefix="portico-bench-"))
-    scratch.chmod(0o755)
-    os.environ.update(
-        PORTICO_HOME=str(scratch), DJANGO_SETTINGS_MODULE="portal.settings", PORTICO_LOG_LEVEL="ERROR"
-    )
-    os.environ.update(PORTICO_DEMO="0", PORTICO_ALLOWED_HOSTS="testserver")
-    from portal.embedded import Server
+    from measuring.alone import in_scratch
 
-    server = Server(scratch / "data", scratch / "sockets", scratch / "log")
-    os.environ.update(DATABASE_URL=server.start("portico_bench"), PORTICO_EMBEDDED="1")
-    try:
+    with in_scratch() as scratch:
         measure(scratch, files)
-    finally:
-        server.stop()
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def measure(scratch: Path, files: int) -> None:

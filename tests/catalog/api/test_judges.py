@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from pytest_django.live_server_helper import LiveServer
 
 from control import tokens
 from control.models import User
-from tests import factories
+from tests import factories, node
 from tests.catalog.places import Place, component
 
 pytestmark = [pytest.mark.service, pytest.mark.django_db(transaction=True)]
 HERE = Path(__file__).resolve().parent
 SCHEMA = HERE.parents[3] / "shared" / "contracts" / "backstage" / "catalog.openapi.json"
 FUZZING_SECONDS = 40
-INSTALL_SECONDS = 300
 RUN_SECONDS = 120
 
 
@@ -51,15 +48,7 @@ def registered(tmp_path: Path, settings: Any) -> Path:
 @pytest.fixture(scope="session")
 def node_packages() -> Path:
     """Where the client is installed: once for all runs on this PORTICO_HOME."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.fail("Backstage's client needs Node. Debian: apt-get install nodejs npm")
-    folder: Path = settings.PORTICO_HOME / "test-node"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, folder / name)
-    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    subprocess.run(command, cwd=folder, check=True, timeout=INSTALL_SECONDS, capture_output=True)
-    return folder
+    return node.installed(HERE, "test-node")
 
 
 def test_the_client_of_backstage_is_content(

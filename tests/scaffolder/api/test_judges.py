@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 from control import tokens
 from control.models import User
 from scaffolder.api import waiting
+from tests import node
 from tests.scaffolder import room
 from tests.scaffolder.templates import document, log_step, template
 from tests.scaffolder.test_runs import ASKS_FOR_A_TOKEN, SECRET, everything_stored
@@ -31,7 +31,6 @@ pytestmark = [
 HERE = Path(__file__).resolve().parent
 SCHEMA = HERE.parents[3] / "shared" / "contracts" / "backstage" / "scaffolder.openapi.json"
 FUZZING_SECONDS = 40
-INSTALL_SECONDS = 300
 RUN_SECONDS = 180
 
 
@@ -54,15 +53,7 @@ def offered(transactional_db: None, anybody_may_run: object) -> None:
 @pytest.fixture(scope="session")
 def node_packages() -> Path:
     """Where the client is installed: once for all runs on this PORTICO_HOME."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.fail("Backstage's client needs Node. Debian: apt-get install nodejs npm")
-    folder: Path = settings.PORTICO_HOME / "test-node-scaffolder"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, folder / name)
-    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    subprocess.run(command, cwd=folder, check=True, timeout=INSTALL_SECONDS, capture_output=True)
-    return folder
+    return node.installed(HERE, "test-node-scaffolder")
 
 
 def test_the_client_of_backstage_is_content(
